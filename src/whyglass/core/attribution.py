@@ -1,0 +1,215 @@
+"""Attribution: how much each column pushed each prediction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whyglass.core import registry
+from whyglass.core.errors import InputError, nearest
+from whyglass.core.explanation import Arrays, Explanation, read_provenance
+from whyglass.core.provenance import Provenance
+from whyglass.core.schema import Dataset, Schema, schema_from_json, schema_to_json, write_number
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Attribution(Explanation):
+    """How much each column pushed each prediction.
+
+    Attributes:
+        values: float64 (rows, features, outputs), whatever the model class.
+        base_values: float64 (rows, outputs), what is said when nothing is known.
+        predictions: float64 (rows, outputs), in ``space``.
+        dataset: The explained rows.
+        output_names: One per output.
+        space: "probability", "margin" or "value".
+        exact: Whether the values are exact; then ``std_errors`` is None.
+        additive: Whether base plus values should give the prediction.
+        std_errors: Like ``values``, or None when exact.
+        interactions: (rows, features, features, outputs) or None.
+        fidelity: Method-specific measures of trust, each an array with one entry a row.
+        status: One entry a row: "ok", or why it could not be explained (its values are NaN then).
+        provenance: How it was made.
+        background_note: What stands for "unknown", in words.
+        model: The wrapped model, for ``show``; not part of the saved result.
+    """
+
+    ROW_FIELDS: ClassVar[tuple[str, ...]] = ("values", "base_values", "predictions", "dataset", "std_errors", "interactions", "fidelity", "status")
+
+    values: Array
+    base_values: Array
+    predictions: Array
+    dataset: Dataset
+    output_names: tuple[str, ...]
+    space: str
+    exact: bool
+    provenance: Provenance = field(default_factory=lambda: Provenance("unknown"))
+    additive: bool = True
+    std_errors: Array | None = None
+    interactions: Array | None = None
+    fidelity: dict[str, Array] = field(default_factory=dict)
+    background_note: str = ""
+    model: Any = None
+
+    def __post_init__(self) -> None:
+        rows, features, outputs = len(self.dataset), len(self.dataset.schema), len(self.output_names)
+        wanted = {"values": (rows, features, outputs), "base_values": (rows, outputs), "predictions": (rows, outputs)}
+        if self.std_errors is not None:
+            wanted["std_errors"] = (rows, features, outputs)
+        for name, shape in wanted.items():
+            if getattr(self, name).shape != shape:
+                msg = f"Attribution.{name} has shape {getattr(self, name).shape}, wanted {shape}."
+                raise InputError(msg)
+        if not self.status:
+            object.__setattr__(self, "status", ("ok",) * rows)
+
+    @property
+    def schema(self) -> Schema:
+        """The explained columns."""
+        return self.dataset.schema
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of the explained columns."""
+        return self.schema.names
+
+    @property
+    def data(self) -> Any:
+        """The explained rows in the caller's kind of frame."""
+        if self.dataset.source is not None:
+            return self.dataset.source
+        return registry.load("frames", "writer")(self.dataset.matrix, self.schema, self.dataset.frame)
+
+    def output(self, name: str) -> Array:
+        """The values of one output: float64 (rows, features).
+
+        Raises:
+            InputError: If there is no such output; the nearest is offered.
+        """
+        if name not in self.output_names:
+            msg = f"There is no output {name!r}. {nearest(name, self.output_names)}"
+            raise InputError(msg)
+        return self.values[:, :, self.output_names.index(name)]
+
+    def top(self, k: int = 5) -> list[list[tuple[str, float]]]:
+        """The ``k`` strongest columns of each row for its last output, as (name, value), strongest first."""
+        last = np.nan_to_num(self.values[:, :, -1]) if self.output_names else np.zeros((len(self), len(self.schema)))
+        order = np.argsort(-np.abs(last), axis=1, kind="stable")[:, :k]
+        return [[(self.feature_names[j], float(last[r, j])) for j in columns] for r, columns in enumerate(order)]
+
+    def to_frame(self, kind: str | None = None) -> Any:
+        """One line per row and output: row, output, base value, prediction, one column a feature, status.
+
+        Args:
+            kind: "pandas", "polars", "arrow" or "numpy"; the caller's own kind when None.
+
+        Returns:
+            A frame of that kind. Standard errors follow as "<feature> std_error" when the values are estimates.
+        """
+        rows, features, outputs = self.values.shape
+        columns: Arrays = {
+            "row": np.repeat(np.arange(rows), outputs),
+            "output": np.tile(np.array(self.output_names, dtype=object), rows),
+            "base_value": self.base_values.reshape(-1),
+            "prediction": self.predictions.reshape(-1),
+        }
+        flat = self.values.transpose(0, 2, 1).reshape(rows * outputs, features)
+        names = _distinct(self.feature_names, columns)
+        columns.update({name: flat[:, j] for j, name in enumerate(names)})
+        if self.std_errors is not None:
+            errors = self.std_errors.transpose(0, 2, 1).reshape(rows * outputs, features)
+            columns.update({f"{name} std_error": errors[:, j] for j, name in enumerate(names)})
+        columns["status" if "status" not in columns else "status (whyglass)"] = np.repeat(np.array(self.status, dtype=object), outputs)
+        return registry.load("frames", "builder")(columns, kind or self.dataset.frame)
+
+    def __repr__(self) -> str:
+        rows, features, outputs = self.values.shape
+        trust = "exact" if self.exact else "estimated, with standard errors"
+        head = (
+            f"Attribution: {rows} rows x {features} features x {outputs} outputs, in {self.space} space, {trust} ({self.provenance.method})"
+        )
+        lines = [head] + ([f"  unknown = {self.background_note}"] if self.background_note else [])
+        for row, strongest in enumerate(self[:3].top(3)):
+            pushes = ", ".join(f"{name} {'+' if value >= 0 else ''}{write_number(value)}" for name, value in strongest)
+            prediction = write_number(float(self.predictions[row, -1])) if outputs else ""
+            lines.append(f"  row {row}: {self.output_names[-1] if outputs else ''} = {prediction}; {pushes}")
+        bad = sum(s != "ok" for s in self.status)
+        return "\n".join(lines + ([f"  {bad} rows could not be explained; see .status"] if bad else []))
+
+    def to_wire(self) -> tuple[dict[str, Any], Arrays]:
+        """The result as JSON and named arrays."""
+        meta = {
+            "kind": "Attribution",
+            "output_names": list(self.output_names),
+            "space": self.space,
+            "exact": self.exact,
+            "additive": self.additive,
+            "status": list(self.status),
+            "background_note": self.background_note,
+            "provenance": self.provenance.to_dict(),
+            "schema": schema_to_json(self.schema),
+            "frame": self.dataset.frame,
+        }
+        arrays: Arrays = {
+            "values": self.values,
+            "base_values": self.base_values,
+            "predictions": self.predictions,
+            "matrix": self.dataset.matrix,
+        }
+        for name in ("std_errors", "interactions"):
+            if getattr(self, name) is not None:
+                arrays[name] = getattr(self, name)
+        arrays.update({f"fidelity.{name}": array for name, array in self.fidelity.items()})
+        return meta, arrays
+
+    @classmethod
+    def from_wire(cls, meta: dict[str, Any], arrays: Arrays) -> Attribution:
+        """Rebuild from ``to_wire``.
+
+        Raises:
+            InputError: If a part is missing or its shape does not fit.
+        """
+        try:
+            dataset = Dataset(schema_from_json(meta["schema"]), arrays["matrix"], frame=meta["frame"])
+            status = tuple(str(s) for s in meta["status"])
+            if len(status) != len(dataset):
+                msg = f"status has {len(status)} entries for {len(dataset)} rows."
+                raise InputError(msg)
+            return cls(
+                values=arrays["values"],
+                base_values=arrays["base_values"],
+                predictions=arrays["predictions"],
+                dataset=dataset,
+                output_names=tuple(meta["output_names"]),
+                space=meta["space"],
+                exact=bool(meta["exact"]),
+                additive=bool(meta["additive"]),
+                status=status,
+                background_note=meta["background_note"],
+                provenance=read_provenance(meta["provenance"]),
+                std_errors=arrays.get("std_errors"),
+                interactions=arrays.get("interactions"),
+                fidelity={name.removeprefix("fidelity."): a for name, a in arrays.items() if name.startswith("fidelity.")},
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            msg = f"This is not a whole Attribution: {type(error).__name__}: {error}."
+            raise InputError(msg) from error
+
+    def with_provenance(self, **changes: Any) -> Attribution:
+        """The same result with some provenance entries replaced."""
+        return replace(self, provenance=replace(self.provenance, **changes))
+
+
+def _distinct(names: tuple[str, ...], taken: Arrays) -> list[str]:
+    """Frame columns must be unique: repeated names get " (2)", " (3)", ..."""
+    seen: dict[str, int] = dict.fromkeys(taken, 1)
+    result = []
+    for name in map(str, names):
+        seen[name] = seen.get(name, 0) + 1
+        result.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return result

@@ -1,0 +1,114 @@
+"""What every result has in common: frozen, comparable, indexable, saved without pickle, never drawing itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whyglass.core import registry
+from whyglass.core.errors import InputError, nearest
+from whyglass.core.provenance import Provenance
+
+Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Explanation:
+    """Base of the closed family of results.
+
+    A subclass is a frozen dataclass with ``provenance`` and ``status``, the names of its row-aligned fields in
+    ``ROW_FIELDS``, and a wire form (``to_wire``, ``from_wire``).
+    """
+
+    ROW_FIELDS: ClassVar[tuple[str, ...]] = ()
+    UNCOMPARED: ClassVar[frozenset[str]] = frozenset({"provenance", "model"})
+
+    status: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.status)
+
+    def __getitem__(self, key: Any) -> Self:
+        """One row (an int) or several (a slice, a list, a mask); always the same type."""
+        size = len(self)
+        if isinstance(key, int | np.integer):
+            if not -size <= key < size:
+                msg = f"Row {int(key)} was asked for; there are {size} rows, numbered 0 to {size - 1}."
+                raise IndexError(msg)
+            rows = np.array([int(key) % size])
+        elif isinstance(key, slice):
+            rows = np.arange(size)[key]
+        else:
+            rows = np.arange(size)[np.asarray(key)]
+        changes = {name: _take(getattr(self, name), rows) for name in self.ROW_FIELDS}
+        return replace(self, **changes)
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return all(_same(getattr(self, f.name), getattr(other, f.name)) for f in fields(self) if f.name not in self.UNCOMPARED)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def save(self, path: str | Path) -> Path:
+        """Write the result; the extension chooses the form.
+
+        Args:
+            path: ".arrow" (whole; what ``wg.load`` reads), ".json" (whole, as text), ".parquet" (the flat frame) or
+                ".html" (the live view in one file).
+
+        Returns:
+            The path written.
+
+        Raises:
+            InputError: If the extension is none of these. Nothing is written then.
+        """
+        target = Path(path)
+        known = [row.name for row in registry.rows("formats")]
+        if target.suffix[1:] not in known:
+            msg = f"Cannot tell the form of {target.name!r} from its extension. {nearest(target.suffix[1:], known)}"
+            raise InputError(msg)
+        if target.suffix == ".html":
+            registry.load("views", "workbench")(self).save(target)
+        else:
+            registry.load("formats", target.suffix[1:])(self, target)
+        return target
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        return registry.load("views", "workbench")(self)._repr_mimebundle_(**options)
+
+    def to_wire(self) -> tuple[dict[str, Any], Arrays]:
+        """The result as JSON and named arrays."""
+        raise NotImplementedError
+
+
+def _take(item: Any, rows: NDArray[np.intp]) -> Any:
+    if item is None:
+        return None
+    if isinstance(item, dict):
+        return {name: _take(part, rows) for name, part in item.items()}
+    if isinstance(item, tuple):
+        return tuple(item[int(r)] for r in rows)
+    if isinstance(item, np.ndarray):
+        return item[rows]
+    return item.take(rows)
+
+
+def _same(one: Any, two: Any) -> bool:
+    if isinstance(one, dict) and isinstance(two, dict):
+        return one.keys() == two.keys() and all(_same(one[k], two[k]) for k in one)
+    if isinstance(one, np.ndarray) and isinstance(two, np.ndarray):
+        return one.shape == two.shape and bool(np.array_equal(one, two, equal_nan=one.dtype.kind == "f"))
+    if hasattr(one, "content_hash") and hasattr(two, "content_hash"):
+        return bool(one.content_hash() == two.content_hash())
+    return bool(one == two)
+
+
+def read_provenance(document: dict[str, Any]) -> Provenance:
+    """Rebuild a Provenance from its JSON form; unknown keys of newer versions are dropped."""
+    known = {f.name for f in fields(Provenance)}
+    return Provenance(**{k: v for k, v in document.items() if k in known})

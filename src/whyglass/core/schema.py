@@ -1,0 +1,202 @@
+"""What the columns of a table are: kinds, categories, units, roles. The one place that knows how a value is written."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whyglass.core.errors import InputError, nearest
+
+Kind = Literal["numeric", "categorical", "text", "image", "time"]
+Role = Literal["feature", "target", "protected", "weight", "id"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        name: As the user's frame has it.
+        kind: "numeric", "categorical", "text", "image" or "time".
+        role: "feature", or "protected" for an attribute that must not decide.
+        dtype: The frame's own name of its type, so that a row can be written back as it came.
+        categories: The known values in code order; empty unless categorical.
+        ordered: Whether the categories have an order.
+        minimum: Smallest finite value seen, NaN when unknown.
+        maximum: Largest finite value seen, NaN when unknown.
+        integer: Whether every value seen was a whole number.
+        grid: Up to 64 values seen, ascending: where a what-if control may stop.
+        label: How the column is called in a sentence; the name when empty.
+        unit: A format such as "{} h" or "${}"; empty when the number stands alone.
+        category_labels: How each category is written; the category itself when empty.
+    """
+
+    name: str
+    kind: Kind = "numeric"
+    role: Role = "feature"
+    dtype: str = "float64"
+    categories: tuple[Any, ...] = ()
+    ordered: bool = False
+    minimum: float = math.nan
+    maximum: float = math.nan
+    integer: bool = False
+    grid: tuple[float, ...] = ()
+    label: str = ""
+    unit: str = ""
+    category_labels: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What a person reads: the label, else the name."""
+        return self.label or self.name
+
+    def write(self, value: float) -> str:
+        """Write an encoded value as a person would read it: real category names and units, never a code."""
+        if math.isnan(value):
+            return "missing"
+        if self.kind == "categorical":
+            code = int(value)
+            if not 0 <= code < len(self.categories):
+                return "never seen before"
+            return self.category_labels[code] if self.category_labels else str(self.categories[code])
+        return (self.unit or "{}").replace("{}", write_number(value))
+
+    def to_json(self) -> dict[str, Any]:
+        """The column as JSON for a view; NaN becomes null."""
+        numbers = {k: (None if math.isnan(v) else v) for k, v in (("minimum", self.minimum), ("maximum", self.maximum))}
+        return {
+            "name": self.name,
+            "title": self.title,
+            "kind": self.kind,
+            "role": self.role,
+            "categories": [self.write(code) for code in range(len(self.categories))],
+            "ordered": self.ordered,
+            "integer": self.integer,
+            "grid": [float(g) for g in self.grid],
+            "unit": self.unit,
+            **numbers,
+        }
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The columns of a table, in order."""
+
+    columns: tuple[Column, ...]
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    def __getitem__(self, key: int | str) -> Column:
+        return self.columns[self.index(key) if isinstance(key, str) else key]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Column names, in order; duplicates are allowed and kept."""
+        return tuple(c.name for c in self.columns)
+
+    def index(self, name: str) -> int:
+        """Position of a column.
+
+        Raises:
+            InputError: If there is no column of that name; the nearest one is offered.
+        """
+        try:
+            return self.names.index(name)
+        except ValueError:
+            msg = f"There is no column {name!r}. {nearest(name, self.names)}"
+            raise InputError(msg) from None
+
+    def update(self, changes: Mapping[str, Mapping[str, Any]]) -> Schema:
+        """A schema with some columns changed, e.g. ``{"age": {"unit": "{} years"}}``."""
+        for name in changes:
+            self.index(name)
+        return Schema(tuple(replace(c, **changes[c.name]) if c.name in changes else c for c in self.columns))
+
+    def content_hash(self) -> str:
+        """Hash of names, kinds and categories."""
+        text = repr([(c.name, c.kind, c.role, [str(v) for v in c.categories]) for c in self.columns])
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A table ready to be explained: the encoded matrix beside the caller's own frame, which is never written to.
+
+    Attributes:
+        schema: The columns.
+        matrix: float64 (rows, columns): numbers, category codes, NaN for missing, -1 for a category never seen.
+        source: The caller's frame, untouched.
+        frame: Name of the row in the frames table ("numpy", "pandas", "polars", "arrow") that reads and rebuilds it.
+        y: The recorded outcome of each row as given, or None.
+        problems: Per row "" or why the row cannot be explained (an infinity where none is allowed, say).
+    """
+
+    schema: Schema
+    matrix: NDArray[np.float64]
+    source: Any = None
+    frame: str = "numpy"
+    y: NDArray[Any] | None = None
+    problems: tuple[str, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.matrix)
+
+    def take(self, rows: NDArray[np.intp]) -> Dataset:
+        """The rows at these positions; the caller's frame is left behind."""
+        y = None if self.y is None else self.y[rows]
+        problems = tuple(self.problems[int(r)] for r in rows) if self.problems else ()
+        return replace(self, matrix=self.matrix[rows], source=None, y=y, problems=problems)
+
+    def content_hash(self) -> str:
+        """Hash of the schema and every value."""
+        digest = hashlib.blake2b(self.schema.content_hash().encode(), digest_size=16)
+        digest.update(repr(self.matrix.shape).encode())
+        digest.update(np.ascontiguousarray(self.matrix).tobytes())
+        return digest.hexdigest()
+
+
+def write_number(value: float) -> str:
+    """Write a number with at most three significant digits, thousands separated, and a real minus sign."""
+    size = abs(value)
+    if value == 0:
+        text = "0"
+    elif size >= 1000 or (size >= 100 and value == int(value)):
+        text = f"{size:,.0f}"
+    elif value == int(value):
+        text = f"{int(size)}"
+    elif size >= 1e-3:
+        text = f"{size:.3g}"
+    else:
+        text = f"{size:.1e}"
+    return f"\N{MINUS SIGN}{text}" if value < 0 else text
+
+
+def schema_to_json(schema: Schema) -> list[dict[str, Any]]:
+    """Every field of every column as JSON; NaN becomes null."""
+    numbers = ("minimum", "maximum")
+    document = []
+    for column in schema.columns:
+        entry = {f.name: getattr(column, f.name) for f in fields(column)}
+        entry.update({k: None if math.isnan(entry[k]) else entry[k] for k in numbers})
+        entry["categories"] = [v if isinstance(v, str | bool | int | float) else str(v) for v in column.categories]
+        document.append({k: list(v) if isinstance(v, tuple) else v for k, v in entry.items()})
+    return document
+
+
+def schema_from_json(document: list[dict[str, Any]]) -> Schema:
+    """Rebuild a schema from ``schema_to_json``."""
+    known = {f.name for f in fields(Column)}
+    columns = []
+    for entry in document:
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items() if k in known}
+        for name in ("minimum", "maximum"):
+            values[name] = math.nan if values.get(name) is None else float(values[name])
+        columns.append(Column(**values))
+    return Schema(tuple(columns))

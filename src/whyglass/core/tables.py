@@ -1,0 +1,169 @@
+"""The tables themselves: one line for each method, adapter, frame function, view, host and file format."""
+
+from __future__ import annotations
+
+from whyglass.core.row import Row
+
+_EXACT = frozenset({"adds_up", "seeded", "batch_is_rows", "column_order", "dummy", "wire"})
+_ESTIMATE = _EXACT - {"dummy", "column_order"}
+
+METHODS = (
+    Row(
+        "shap.tree",
+        "whyglass.explainers.shapley.tree:explain",
+        ("table",),
+        "Attribution",
+        frozenset({"trees"}),
+        "shap",
+        spaces=("exact",),
+        background="never",
+        laws=_EXACT,
+        cost="Grows with nodes x rows; no model call.",
+        citation="Lundberg et al. 2020, Nature Machine Intelligence 2; quadrature form after arXiv 2605.04497.",
+        summary="Exact path-dependent Shapley values of a tree ensemble, any depth, missing values and categories included.",
+    ),
+    Row(
+        "shap.tree.interventional",
+        "whyglass.explainers.shapley.tree_enumerated:explain",
+        ("table",),
+        "Attribution",
+        frozenset({"trees"}),
+        "shap",
+        max_columns=14,
+        laws=_EXACT,
+        cost="Grows with trees x background rows + 2^columns x background rows; no model call.",
+        citation="Lundberg & Lee 2017, NeurIPS; enumerated through leaf masks and a subset-sum transform.",
+        summary="Exact interventional Shapley values of a tree ensemble in margin or probability space.",
+    ),
+    Row(
+        "shap.linear",
+        "whyglass.explainers.shapley.linear:explain",
+        ("table",),
+        "Attribution",
+        frozenset({"linear"}),
+        "shap",
+        spaces=("exact",),
+        laws=_EXACT,
+        cost="One multiplication a value; no model call.",
+        citation="Strumbelj & Kononenko 2014, KAIS 41.",
+        summary="Exact Shapley values of a linear model in its margin.",
+    ),
+    Row(
+        "shap.enumerated",
+        "whyglass.explainers.shapley.enumerated:explain",
+        ("table",),
+        "Attribution",
+        frozenset({"predict"}),
+        "shap",
+        max_columns=11,
+        evaluations=True,
+        laws=_EXACT,
+        cost="2^columns evaluations a row, each of as many model rows as the background has.",
+        citation="Shapley 1953; Lundberg & Lee 2017, NeurIPS.",
+        summary="Exact Shapley values of any model by asking it about every subset of columns.",
+    ),
+    Row(
+        "shap.sampled",
+        "whyglass.explainers.shapley.sampled:explain",
+        ("table",),
+        "Attribution",
+        frozenset({"predict"}),
+        "shap",
+        laws=_ESTIMATE,
+        cost="``budget`` evaluations a row, each of as many model rows as the background has.",
+        citation="Musco & Witter 2025, Provably accurate Shapley value estimation via leverage score sampling, ICLR.",
+        summary="Shapley values of any model from paired leverage-score sampling, with a standard error on each.",
+    ),
+)
+
+MODELS = (
+    Row(
+        "xgboost",
+        "whyglass.adapters.models.xgboost:adapt",
+        ("xgboost.",),
+        "Model",
+        extra="xgboost",
+        summary="XGBoost boosters and their scikit-learn face.",
+    ),
+    Row(
+        "lightgbm",
+        "whyglass.adapters.models.lightgbm:adapt",
+        ("lightgbm.",),
+        "Model",
+        extra="lightgbm",
+        summary="LightGBM boosters and their scikit-learn face.",
+    ),
+    Row(
+        "sklearn",
+        "whyglass.adapters.models.sklearn:adapt",
+        ("sklearn.",),
+        "Model",
+        extra="sklearn",
+        summary="Any scikit-learn estimator or pipeline with predict.",
+    ),
+    Row(
+        "callable",
+        "whyglass.adapters.models.callable:adapt",
+        ("",),
+        "Model",
+        summary="Any function from a frame to (rows,) or (rows, outputs).",
+    ),
+)
+
+FRAMES = (
+    Row("reader", "whyglass.adapters.frames:read", summary="Any table -> Dataset."),
+    Row("writer", "whyglass.adapters.frames:write", summary="Encoded matrix -> the caller's kind of frame."),
+    Row("picker", "whyglass.adapters.frames:pick", summary="Rows of the caller's own frame by position."),
+    Row("builder", "whyglass.adapters.frames:build", summary="Named columns -> the caller's kind of frame."),
+    Row("file", "whyglass.adapters.frames:read_file", summary="A .csv, .parquet or .arrow file -> a frame."),
+)
+
+FORMATS = (
+    Row("arrow", "whyglass.adapters.formats:save_arrow", summary="The whole result, with its metadata."),
+    Row("parquet", "whyglass.adapters.formats:save_parquet", summary="The flat frame."),
+    Row("json", "whyglass.core.wire:save_json", summary="The whole result as text."),
+    Row("html", "whyglass.hosts.html:save", summary="The view, alive in one file."),
+)
+
+LOADERS = (
+    Row("arrow", "whyglass.adapters.formats:load_arrow", summary="A result saved with .save('x.arrow')."),
+    Row("json", "whyglass.core.wire:load_json", summary="A result saved with .save('x.json')."),
+)
+
+VIEWS = (
+    Row(
+        "workbench",
+        "whyglass.views.workbench:build",
+        ("Attribution",),
+        "View",
+        summary="Cases, one case in full, what-if, and the model at large.",
+    ),
+    Row(
+        "static-svg",
+        "whyglass.views.waterfall:svg",
+        ("Attribution",),
+        "str",
+        summary="A waterfall as SVG text, for places where no script runs.",
+    ),
+)
+
+HOSTS = (
+    Row("jupyter", "whyglass.hosts.jupyter:show", extra="jupyter", summary="JupyterLab, Notebook 7, VS Code, Colab."),
+    Row("marimo", "whyglass.hosts.marimo:show", extra="marimo", summary="marimo notebooks and apps."),
+    Row("streamlit", "whyglass.hosts.streamlit:show", extra="streamlit", summary="Streamlit apps."),
+    Row("web", "whyglass.hosts.web:serve", summary="A page served on loopback."),
+    Row("html", "whyglass.hosts.html:save", summary="One file that needs no server and no network."),
+)
+
+KERNELS = (Row("warm", "whyglass.kernels.warm:warm", summary="Compile the kernels off the click path."),)
+
+TABLES: dict[str, tuple[Row, ...]] = {
+    "methods": METHODS,
+    "models": MODELS,
+    "frames": FRAMES,
+    "formats": FORMATS,
+    "loaders": LOADERS,
+    "views": VIEWS,
+    "hosts": HOSTS,
+    "kernels": KERNELS,
+}

@@ -1,0 +1,342 @@
+"""The verbs: find the row in the table, hand over, and say how the answer was made."""
+
+from __future__ import annotations
+
+import platform
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from whyglass.core import registry
+from whyglass.core.ask import Ask, Budget
+from whyglass.core.attribution import Attribution
+from whyglass.core.errors import InputError, ModelError, UnsupportedError, nearest
+from whyglass.core.executor import Executor
+from whyglass.core.model import Model
+from whyglass.core.row import Row
+from whyglass.core.schema import Dataset
+from whyglass.core.view import View
+from whyglass.core.wanted import Wanted
+
+SPACES = ("probability", "margin", "value")
+
+
+def wrap(
+    model: Any,
+    X: Any = None,
+    y: Any = None,
+    *,
+    task: str | None = None,
+    outputs: Sequence[str] | None = None,
+    feature_names: Sequence[str] | None = None,
+    categorical: Sequence[str | int] | None = None,
+    protected: Sequence[str] | None = None,
+    columns: Mapping[str, Mapping[str, Any]] | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> Model:
+    """Make any model askable.
+
+    Args:
+        model: A fitted scikit-learn estimator or Pipeline, an XGBoost or LightGBM model (native or scikit-learn face),
+            or any callable ``f(X) -> (rows,) or (rows, outputs)`` that takes the kind of frame given as ``X``.
+        X: Training rows in any frame (numpy, pandas, polars, pyarrow): they give the schema and the background.
+        y: What was recorded for these rows.
+        task: "classification" or "regression"; found out when None.
+        outputs: Names of the outputs; the model's own classes when None.
+        feature_names: Column names, when the frame has none.
+        categorical: Columns to read as categories although they hold numbers.
+        protected: Columns that must not decide; they are marked wherever they appear.
+        columns: How to write columns, e.g. ``{"Hours per week": {"unit": "{} h"}}``.
+        labels: Words for the view: "title", "subtitle", "outcome", "opposite", "noun".
+
+    Returns:
+        The wrapped model: ``.predict(X)``, ``.can``, ``.schema``, ``.outputs``.
+
+    Raises:
+        InputError: If the table cannot be read.
+        ModelError: If the model is not fitted, answers with the wrong shape, or is of no known kind.
+    """
+    if isinstance(model, Model):
+        return model
+    if task not in (None, "classification", "regression"):
+        msg = f"task={task!r} is not known. {nearest(str(task), ('classification', 'regression'))}"
+        raise InputError(msg)
+    data = None
+    if X is not None:
+        read = registry.load("frames", "reader")
+        data = read(X, y=y, categorical=categorical, protected=protected, feature_names=feature_names)
+        if columns:
+            data = replace(data, schema=data.schema.update(columns))
+    wanted = Wanted(
+        data, task, tuple(outputs) if outputs is not None else None, tuple(feature_names) if feature_names is not None else None
+    )
+    wrapped: Model = registry.resolve(_adapter(model))(model, wanted)
+    if labels:
+        wrapped.provenance["labels"] = dict(labels)
+    if wrapped.can & {"trees", "linear"}:
+        threading.Thread(target=registry.load("kernels", "warm"), daemon=True).start()
+    return wrapped
+
+
+def _adapter(model: Any) -> Row:
+    names = [f"{c.__module__}.{c.__qualname__}" for c in type(model).__mro__]
+    for row in registry.rows("models"):
+        if any(prefix and name.startswith(prefix) for name in names for prefix in row.takes):
+            return row
+    if callable(model):
+        return registry.find("models", "callable")
+    kinds = ", ".join(f"{row.name}: {row.summary}" for row in registry.rows("models"))
+    msg = f"A {type(model).__module__}.{type(model).__qualname__} is not a model whyglass knows. Known: {kinds}"
+    raise ModelError(msg)
+
+
+def explain(
+    model: Any,
+    X: Any,
+    *,
+    method: str = "auto",
+    target: str | None = None,
+    data: Any = None,
+    y: Any = None,
+    background: Any = None,
+    space: str | None = None,
+    budget: int | str | None = None,
+    seed: int = 0,
+    executor: Executor | None = None,
+    **params: Any,
+) -> Attribution:
+    """Ask why the model said this of each row.
+
+    Args:
+        model: What ``wrap`` gave, or a bare estimator (then pass ``data=`` its training rows).
+        X: Rows to explain, in any frame.
+        method: "auto" or "shap" (exact for trees, linear models and few columns, else sampled with errors), or a row
+            of ``whyglass.methods()``.
+        target: One output's name; all outputs when None.
+        data: Training rows, for a bare estimator.
+        y: Recorded outcomes, for a bare estimator.
+        background: Rows that stand for "unknown". None: path-dependent for trees; else 200 seeded rows of wrap's X.
+        space: "probability", "margin" or "value"; the method's exact space when None.
+        budget: Evaluations per row (default 2,048) or wall time such as "200ms". A hard cap.
+        seed: Same call, same seed, same answer, on one thread or many.
+        executor: Threads, progress and cancel.
+        **params: The method's own parameters.
+
+    Returns:
+        An Attribution with one row a row, ``status`` saying why where one could not be explained.
+
+    Raises:
+        InputError: If the rows do not fit the schema or a name is unknown.
+        UnsupportedError: If the model cannot give what the method needs.
+    """
+    start = time.perf_counter()
+    wrapped = wrap(model, data if data is not None or isinstance(model, Model) else X, y if data is not None else None)
+    rows = wrapped.encode(X)
+    if space not in (None, *SPACES):
+        msg = f"space={space!r} is not known. {nearest(str(space), SPACES)}"
+        raise InputError(msg)
+    unknown = None if background is None else wrapped.encode(background)
+    if unknown is not None and len(unknown) == 0:
+        msg = "background has no rows; at least one must stand for 'unknown'."
+        raise InputError(msg)
+    row = _method(wrapped, "shap" if method == "auto" else method, unknown is not None, space, Budget.read(budget))
+    _check_params(row, params)
+    calls, asked = wrapped.counter.snapshot()
+    ask = Ask(wrapped, rows, unknown, space, _outputs(wrapped, target), Budget.read(budget), seed, executor or Executor(), params)
+    answer: Attribution = registry.resolve(row)(ask)
+    calls_after, asked_after = wrapped.counter.snapshot()
+    if target is not None:
+        answer = _one_output(answer, target)
+    given = {
+        "target": target,
+        "space": answer.space,
+        "budget": budget,
+        "background_rows": None if unknown is None else len(unknown),
+        **params,
+    }
+    return replace(
+        answer.with_provenance(
+            method=row.name,
+            params={**answer.provenance.params, **given},
+            seed=seed,
+            model_calls=calls_after - calls,
+            model_rows=asked_after - asked,
+            seconds=time.perf_counter() - start,
+            versions=_versions(wrapped),
+            model_hash=wrapped.model_hash,
+            data_hash=rows.content_hash(),
+        ),
+        model=wrapped,
+        dataset=rows,
+    )
+
+
+def _method(model: Model, method: str, has_background: bool, space: str | None, budget: Budget) -> Row:
+    """The first row of the table that can answer."""
+    table = registry.rows("methods")
+    candidates = [row for row in table if method in (row.name, row.answers)]
+    if not candidates:
+        known = [*(r.name for r in table), *(r.answers for r in table), "auto"]
+        msg = f"There is no method {method!r}. {nearest(method, known)}"
+        raise InputError(msg)
+    exact_space = _exact_space(model)
+    columns = len(model.schema)
+    reasons = []
+    for row in candidates:
+        missing = row.needs - model.can
+        if missing:
+            reasons.append(f"{row.name} needs {sorted(missing)}")
+        elif row.max_columns is not None and columns > row.max_columns:
+            reasons.append(f"{row.name} takes at most {row.max_columns} columns, there are {columns}")
+        elif row.background and (row.background == "never") == has_background:
+            reasons.append(f"{row.name} {'takes no background' if has_background else 'needs a background'}")
+        elif row.spaces and space not in (None, exact_space):
+            reasons.append(f"{row.name} answers in {exact_space} space")
+        elif row.evaluations and 2**columns > budget.evaluations and row.name != method:
+            reasons.append(f"{row.name} would need {2**columns} evaluations a row, the budget is {budget.evaluations}")
+        else:
+            return row
+    msg = f"{model.name} cannot be explained by {method!r}: {'; '.join(reasons)}."
+    raise UnsupportedError(msg)
+
+
+def _exact_space(model: Model) -> str:
+    for capability in ("trees", "linear"):
+        if capability in model.can:
+            return str(getattr(model, capability)().space)
+    return "probability" if model.task == "classification" else "value"
+
+
+def _check_params(row: Row, params: Mapping[str, Any]) -> None:
+    unknown = [name for name in params if name not in row.parameters]
+    if unknown:
+        msg = f"{row.name} has no parameter {unknown[0]!r}. {nearest(unknown[0], row.parameters)}"
+        raise InputError(msg)
+
+
+def _outputs(model: Model, target: str | None) -> tuple[int, ...]:
+    if target is None:
+        return tuple(range(len(model.outputs)))
+    if target not in model.outputs:
+        msg = f"There is no output {target!r}. {nearest(target, model.outputs)}"
+        raise InputError(msg)
+    return (model.outputs.index(target),)
+
+
+def _one_output(answer: Attribution, target: str) -> Attribution:
+    """Keep one output; a binary margin is named after its positive class, whose negative is the other's."""
+    if target in answer.output_names:
+        keep, sign = answer.output_names.index(target), 1.0
+    elif len(answer.output_names) == 1:
+        keep, sign = 0, -1.0
+    else:
+        msg = f"There is no output {target!r} in {answer.space} space. {nearest(target, answer.output_names)}"
+        raise InputError(msg)
+    part = slice(keep, keep + 1)
+    return replace(
+        answer,
+        values=sign * answer.values[:, :, part],
+        base_values=sign * answer.base_values[:, part],
+        predictions=sign * answer.predictions[:, part],
+        std_errors=None if answer.std_errors is None else answer.std_errors[:, :, part],
+        interactions=None if answer.interactions is None else sign * answer.interactions[..., part],
+        output_names=(target,),
+    )
+
+
+def _versions(model: Model) -> dict[str, str]:
+    found = {"python": platform.python_version(), "numpy": np.__version__}
+    for name in ("whyglass", str(model.provenance.get("library", ""))):
+        try:
+            if name:
+                found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed as a package"
+    return found
+
+
+def show(
+    *things: Any,
+    model: Any = None,
+    data: Any = None,
+    y: Any = None,
+    split: Any = None,
+    theme: str = "auto",
+    embed_model: bool = True,
+) -> View:
+    """Look at results, or at a model, in the live view.
+
+    Args:
+        *things: Results, or a model to be shown on its own data.
+        model: The wrapped model; taken from the results when None.
+        data: The rows to show; by default wrap's X (as train) plus the explained rows (as held out).
+        y: Recorded outcomes of ``data``.
+        split: Per row of ``data`` "train" or "held out".
+        theme: "auto" (the host's), "light" or "dark".
+        embed_model: Whether a saved report carries the model, so that it stays alive.
+
+    Returns:
+        A View: it displays itself in a notebook; ``.save("why.html")``, ``.serve()``, ``.to_streamlit()``.
+
+    Raises:
+        InputError: If nothing was given, or the parts do not belong together.
+    """
+    models = [t for t in things if isinstance(t, Model)]
+    results = [t for t in things if isinstance(t, Attribution)]
+    strange = [t for t in things if not isinstance(t, Model | Attribution)]
+    if strange:
+        msg = f"show was given a {type(strange[0]).__name__}; it takes what wrap, explain or load gave."
+        raise InputError(msg)
+    if theme not in ("auto", "light", "dark"):
+        msg = f"theme={theme!r} is not known. {nearest(theme, ('auto', 'light', 'dark'))}"
+        raise InputError(msg)
+    chosen = wrap(model) if model is not None else next(iter(models), None)
+    if chosen is None:
+        chosen = next((r.model for r in results if r.model is not None), None)
+    if chosen is None and not results:
+        msg = "show was given nothing to show: pass what explain gave, or a wrapped model."
+        raise InputError(msg)
+    shown = _shown_rows(chosen, data, y)
+    build = registry.load("views", "workbench")
+    options = {"model": chosen, "data": shown, "split": split, "theme": theme, "embed_model": embed_model}
+    view: View = build(results[0] if results else None, **options)
+    return view
+
+
+def _shown_rows(model: Model | None, data: Any, y: Any) -> Dataset | None:
+    if data is None:
+        return None
+    if model is not None:
+        return model.encode(data, y)
+    read = registry.load("frames", "reader")
+    found: Dataset = read(data, y=y)
+    return found
+
+
+def load(path: str | Path) -> Attribution:
+    """Read a result that ``.save`` wrote as .arrow or .json.
+
+    Raises:
+        InputError: If there is no such file, its extension is not known, or it is damaged.
+    """
+    source = Path(path)
+    known = [row.name for row in registry.rows("loaders")]
+    if source.suffix[1:] not in known:
+        msg = f"Cannot read {source.name!r}. {nearest(source.suffix[1:], known)}"
+        raise InputError(msg)
+    if not source.is_file():
+        msg = f"There is no file {str(source)!r}."
+        raise InputError(msg)
+    found: Attribution = registry.load("loaders", source.suffix[1:])(source)
+    return found
+
+
+def methods() -> tuple[Row, ...]:
+    """The table of methods: name, what it needs, what it costs, the paper."""
+    return registry.rows("methods")
