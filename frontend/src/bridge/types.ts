@@ -1,0 +1,115 @@
+// What travels between Python and a page. The twin of core/schema.py, core/view.py and views/workbench.py.
+
+/** A JSON value. NaN travels as null. */
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+/** One column of the table, as `Column.to_json()` gives it. */
+export interface Column {
+  name: string;
+  /** How the column is called in a sentence. */
+  title: string;
+  kind: "numeric" | "categorical" | "text" | "image" | "time";
+  role: "feature" | "target" | "protected" | "weight" | "id";
+  /** How each category is written, in code order; empty unless categorical. */
+  categories: string[];
+  ordered: boolean;
+  integer: boolean;
+  /** Up to 64 values seen, ascending: where a what-if control may stop. */
+  grid: number[];
+  /** A pattern such as "{} h" or "${}"; empty when the number stands alone. */
+  unit: string;
+  minimum: number | null;
+  maximum: number | null;
+}
+
+export type Link = "identity" | "sigmoid" | "softmax" | "exp";
+export type Space = "probability" | "margin";
+/** A value with the half width of its 95% interval. */
+export type Measured = [number, number];
+
+/** What every view's meta holds; a view adds its own keys. */
+export interface BaseMeta {
+  view: string;
+  version: string;
+  title: string;
+  subtitle: string;
+  live: boolean;
+  host: string;
+  created: string;
+  /** "auto" follows the host. */
+  theme?: "auto" | "light" | "dark";
+}
+
+/** The workbench's meta. */
+export interface Meta extends BaseMeta {
+  n_rows: number;
+  task: string;
+  outputs: string[];
+  /** The output that is shown; the positive class of a binary classifier. */
+  output: number;
+  /** Sentence fragment such as "earn more than $50K", or "". */
+  outcome: string;
+  opposite: string;
+  noun: string;
+  scale: "probability" | "value";
+  unit: string;
+  decision: number | null;
+  /** Average prediction over the background. */
+  base: number;
+  link: Link;
+  columns: Column[];
+  /** Columns of the case row's first line. */
+  primary: number[];
+  splits: string[];
+  page_model: { kind: "forest" | "linear" | "none"; table: string; reason: string; meta?: Json };
+  background: { table: string; rows: number };
+  metrics: {
+    auc?: Measured | null;
+    accuracy?: Measured | null;
+    r2?: Measured | null;
+    n_train?: number;
+    n_test?: number;
+    rate?: number | null;
+    [name: string]: Measured | number | null | undefined;
+  };
+  /** Held-out people scored within five points of i percent: [how many, how many had the outcome]. */
+  calibration: [number, number][] | null;
+  python: { model: string; imports: string[]; call: string };
+  parts: { rules: boolean; counterfactuals: boolean; influence: boolean; verdict: boolean };
+  frozen: { date: string; rows_shown: number; note: string } | null;
+  quantisation: { [key: string]: Json } | null;
+  /** Row ranges of the `cases` tables; the first is in `first`, later ones are asked for. */
+  chunks: [number, number][];
+  sample?: { scale: number; [key: string]: Json };
+}
+
+/** The workbench's state: one JSON document, shared by the page, the share link and Python. */
+export interface State {
+  case: number;
+  /** Encoded value by column index; null is missing. */
+  edits: { [column: string]: number | null };
+  filter: string;
+  query: string;
+  sort: string;
+  /** x0, y0, x1, y1 in map units 0..1. */
+  brush: [number, number, number, number] | null;
+  selection: number[] | null;
+  pin: number | null;
+  tab: "case" | "all";
+  fact: number;
+  space: Space;
+  output: number;
+  [key: string]: unknown;
+}
+
+export type Document = { [key: string]: unknown };
+
+/** Page to Python. */
+export type Outgoing =
+  | { kind: "call"; id: number; action: string; args: { [key: string]: unknown } }
+  | { kind: "cancel"; id: number };
+
+/** Python to page; buffers travel beside it. "change" comes from hosts that have no synced "state" key. */
+export type Incoming =
+  | { kind: "progress" | "result" | "error"; id: number; value: Json }
+  | { kind: "change"; id?: undefined; state: Document };
