@@ -1,4 +1,4 @@
-"""What every test of the suite shares: the order's seed is printed by pytest-randomly; a skip can be made a failure."""
+"""What every test of the suite shares, and the rule that a skip can be made a failure."""
 
 from __future__ import annotations
 
@@ -17,25 +17,17 @@ def root() -> Path:
     return ROOT
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_SKIPPED] = []
+def _skips(config: pytest.Config) -> int:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    return len(reporter.stats.get("skipped", [])) if reporter and os.environ.get(NO_SKIPS) else 0
 
 
-_SKIPPED = pytest.StashKey[list[str]]()
-
-
-@pytest.hookimpl(hookwrapper=True)
 def pytest_terminal_summary(terminalreporter, config):
-    yield
-    skipped = [report.nodeid for report in terminalreporter.stats.get("skipped", [])]
-    config.stash[_SKIPPED] = skipped
-    if skipped and os.environ.get(NO_SKIPS):
-        terminalreporter.write_line(f"{NO_SKIPS} is set: {len(skipped)} skipped tests fail the run, as what they prove was not proven", red=True)
+    if count := _skips(config):
+        terminalreporter.write_line(f"{NO_SKIPS} is set: {count} skipped, and what they prove was not proven. The run fails.", red=True)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session, exitstatus):
-    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    skipped = reporter.stats.get("skipped", []) if reporter else []
-    if skipped and exitstatus == 0 and os.environ.get(NO_SKIPS):
-        session.exitstatus = 1
+    if exitstatus == pytest.ExitCode.OK and _skips(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
