@@ -10,7 +10,6 @@ Everything is wired lazily: importing this package loads no third-party library 
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -46,10 +45,12 @@ __all__ = [*sorted(_FACE), "__version__", "datasets"]  # noqa: PLE0604  (the fac
 
 
 def __getattr__(name: str) -> Any:
+    from whyglass.core import registry  # noqa: PLC0415  (importing whyglass alone stays free of it)
+
     if name in _ROOMS:
-        return importlib.import_module(f"whyglass.{name}")
+        return registry.module(f"whyglass.{name}")
     if name in _FACE:
-        found = getattr(importlib.import_module(_FACE[name]), name)
+        found = getattr(registry.module(_FACE[name]), name)
         globals()[name] = found
         return found
     from whyglass.core.errors import nearest  # noqa: PLC0415  (only when something is already wrong)

@@ -60,3 +60,8 @@ def resolve(row: Row) -> Any:
         if row.extra and not (error.name or "").startswith("whyglass"):
             raise MissingExtraError(error.name or row.name, row.extra) from error
         raise
+
+
+def module(name: str) -> Any:
+    """Import one of the package's own modules, such as "whyglass.facade": the face is wired lazily through this."""
+    return importlib.import_module(name)
