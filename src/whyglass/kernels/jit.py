@@ -1,0 +1,20 @@
+"""The one way a kernel is compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+
+Kernel = TypeVar("Kernel", bound=Callable[..., Any])
+
+
+def compiled(function: Kernel) -> Kernel:
+    """Compile at the first call, keep the machine code on disk, run without the GIL.
+
+    No fast-math: reassociated sums would depend on how rows are blocked. Division by zero gives infinity as in NumPy,
+    which leaves the inner loops free of branches.
+    """
+    made: Kernel = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+    return made
