@@ -1,0 +1,180 @@
+"""pyarrow Tables, and the files that they are read from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from whyglass.adapters import frames_out as out
+from whyglass.adapters.frames_raw import Floats, Raw, from_microseconds, to_microseconds
+from whyglass.core.errors import InputError
+from whyglass.core.schema import Column, Schema
+
+LARGEST = 8 << 30
+
+
+def open_frame(X: Any) -> Any:
+    """The Table: of a Table, a RecordBatch, or anything that gives an Arrow stream of record batches.
+
+    Raises:
+        InputError: If it is a single array.
+    """
+    if isinstance(X, pa.Table):
+        return X
+    try:
+        return pa.table(X)
+    except (TypeError, ValueError, pa.ArrowException) as error:
+        raise InputError(f"X is {type(X).__name__}; wanted a pyarrow Table: {error}") from None
+
+
+def names(frame: Any) -> list[tuple[str, str]]:
+    """(name, label mark) of every column."""
+    return [(c, "") for c in frame.column_names]
+
+
+def column(frame: Any, place: int, name: str) -> Raw:
+    """One column."""
+    return array(frame.column(place), name)
+
+
+def array(values: Any, name: str) -> Raw:
+    """One ChunkedArray."""
+    dtype = values.type
+    test = pa.types
+    if test.is_dictionary(dtype):
+        values = values.unify_dictionaries().combine_chunks() if values.num_chunks else pa.array([], dtype)
+        values = values.chunk(0) if isinstance(values, pa.ChunkedArray) else values
+        text = f"dictionary[{dtype.index_type},{dtype.value_type}]"
+        return _dictionary(values, name, text, declared=True, ordered=bool(dtype.ordered))
+    if test.is_boolean(dtype):
+        return Raw(name, "bool", "categorical", codes=_codes(values.cast(pa.int8())), values=(False, True), declared=True)
+    if test.is_integer(dtype) or test.is_floating(dtype) or test.is_decimal(dtype):
+        return Raw(name, str(dtype), numbers=_floats(values), whole=test.is_integer(dtype))
+    if test.is_date(dtype) or test.is_timestamp(dtype):
+        moments = values.cast(pa.timestamp("us"), safe=False) if test.is_date(dtype) else values.cast(pa.timestamp("us", dtype.tz), safe=False)
+        return Raw(name, str(dtype).replace(", tz=", ","), "time", _floats(moments.cast(pa.int64())) / 1e6)
+    if test.is_duration(dtype):
+        return Raw(name, str(dtype), numbers=from_microseconds(values.cast(pa.duration("us"), safe=False).to_numpy()))
+    if test.is_string(dtype) or test.is_large_string(dtype) or test.is_string_view(dtype):
+        coded = values.cast(pa.large_string()).combine_chunks().dictionary_encode()
+        coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
+        return _dictionary(coded, name, str(dtype), declared=False, ordered=False)
+    if test.is_null(dtype):
+        return Raw(name, "null", "categorical", codes=np.full(len(values), -1, dtype=np.intp))
+    raise InputError(f"Column {name!r} is {dtype}; wanted numbers, text, categories or dates.")
+
+
+def _floats(values: Any) -> Floats:
+    flat = pc.cast(values, pa.float64(), safe=False)
+    result: Floats = np.asarray(flat.to_numpy(), dtype=np.float64)
+    return result
+
+
+def _codes(values: Any) -> NDArray[np.intp]:
+    filled = pc.fill_null(values.cast(pa.int64()), -1)
+    result: NDArray[np.intp] = np.asarray(filled).astype(np.intp)
+    return result
+
+
+def _dictionary(values: Any, name: str, text: str, *, declared: bool, ordered: bool) -> Raw:
+    categories = values.dictionary.to_pylist()
+    codes = _codes(values.indices)
+    if None in categories or len(set(categories)) < len(categories):
+        kept = list(dict.fromkeys(c for c in categories if c is not None))
+        table = np.array([-1 if c is None else kept.index(c) for c in categories] + [-1], dtype=np.intp)
+        codes, categories = table[codes], kept
+    return Raw(name, text, "categorical", codes=codes, values=tuple(categories), declared=declared, ordered=ordered)
+
+
+def writer(schema: Schema) -> Callable[[Floats], Any]:
+    """How to write encoded rows as a Table with the columns and types of the schema."""
+    makers = [maker(c) for c in schema.columns]
+    titles = list(schema.names)
+
+    def write(matrix: Floats) -> Any:
+        return pa.Table.from_arrays([make(np.ascontiguousarray(matrix[:, i])) for i, make in enumerate(makers)], names=titles)
+
+    return write
+
+
+def maker(column: Column) -> Callable[[Floats], Any]:
+    """How one column's encoded values become an Array."""
+    text = out.plain(column)
+    if column.kind == "categorical":
+        return _category_maker(column, text)
+    if column.kind == "time" or text.startswith("duration"):
+        kind = "timedelta64[us]" if text.startswith("duration") else "datetime64[us]"
+        target = type_of(text) or pa.timestamp("us")
+        zone = getattr(target, "tz", None)
+        base = pa.timestamp("us", zone) if kind == "datetime64[us]" else pa.duration("us")
+        return lambda values: pa.array(to_microseconds(values, kind)).cast(base).cast(target, safe=False)
+    dtype = type_of(text)
+    if dtype is None or not (pa.types.is_integer(dtype) or pa.types.is_floating(dtype)):
+        dtype = pa.float64()
+    return lambda values: _numbers(values, dtype)
+
+
+def _numbers(values: Floats, dtype: Any) -> Any:
+    made = pa.array(values, from_pandas=True)
+    try:
+        return made.cast(dtype, safe=pa.types.is_integer(dtype))
+    except pa.ArrowInvalid:
+        return made
+
+
+def _category_maker(column: Column, text: str) -> Callable[[Floats], Any]:
+    categories, count = column.categories, len(column.categories)
+    if text == "bool":
+        flags = pa.array([False, True, None])
+        return lambda values: flags.take(pa.array(np.where((values == 0) | (values == 1), values, 2).astype(np.int32)))
+    numeric = bool(categories) and all(isinstance(c, (int, float)) and not isinstance(c, bool) for c in categories)
+    plain = type_of(text)
+    if plain is not None and not text.startswith("dictionary"):
+        known = pa.array([*categories, out.unseen(categories) if numeric else out.UNSEEN, None]).cast(plain)
+        return lambda values: known.take(pa.array(out.places(values, count)))
+    index, _, value = text.removeprefix("dictionary[").removesuffix("]").partition(",")
+    width = type_of(index) or pa.int32()
+    words = pa.array(list(categories), type=type_of(value) or (None if categories else pa.string()))
+
+    def write(values: Floats) -> Any:
+        codes = out.codes(values, count)
+        return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0).cast(width), words, ordered=column.ordered)
+
+    return write
+
+
+def type_of(text: str) -> Any:
+    """The Arrow type of that name in the notation of ``Column.dtype``; None when Arrow has none."""
+    head, _, rest = text.removesuffix("]").partition("[")
+    if head == "timestamp":
+        unit, _, zone = rest.partition(",")
+        return pa.timestamp(unit, zone or None)
+    try:
+        return pa.type_for_alias(text)
+    except ValueError:
+        return None
+
+
+def take(frame: Any, rows: NDArray[np.intp]) -> Any:
+    """Rows by position."""
+    return frame.take(pa.array(rows))
+
+
+def assemble(columns: Mapping[str, Any]) -> Any:
+    """Named columns as a Table."""
+    return pa.table({k: pa.array(v.tolist() if isinstance(v, np.ndarray) and v.dtype.kind == "O" else v) for k, v in columns.items()})
+
+
+def read_file(path: str | Path) -> Any:
+    """A .csv, .parquet, .arrow or .feather file as a Table.
+
+    Raises:
+        InputError: If it is missing, too large, corrupt, or of another kind; the message says which.
+    """
+    return None
