@@ -1,12 +1,17 @@
-// Bundles the front end into ../src/whyglass/views/static:
-//   <view>.js         one ES module per view in AFM form (`export default { render }`), styles inlined as text
-//   <view>.static.js  the same view with the static bridge, one classic script for a page opened from disk
-//   socket.js         ES module of a served page: connects, then imports the view named by the page
-//   streamlit.js      ES module of the Streamlit component: the same, over component v2
-import { readdirSync, rmSync, mkdirSync } from "node:fs";
+// Bundles the front end into ../src/whyglass/views/static, minified, styles inlined as text:
+//   <view>.js      a view in AFM form: `var __whyglass_view=...;` and then the last line, exactly FOOTER below. anywidget
+//                  and a served page import it as an ES module.
+//   socket.js      ES module of a served page; imports the view that the page names.
+//   static.js      reads the variable __whyglass_view. The one script of a page opened from disk is
+//                  <view>.js without FOOTER + static.js, so a view's code lies in the wheel once.
+//   streamlit.js   the same for Streamlit: <view>.js without FOOTER + streamlit.js is an ES module (component v2).
+// src/bridge/{static,socket,streamlit}.ts say what each page must hold.
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { dirname, join, parse } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+
+const FOOTER = "export default __whyglass_view.default;";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const out = process.env.WHYGLASS_STATIC ?? join(here, "..", "src", "whyglass", "views", "static");
@@ -25,18 +30,21 @@ const common = {
   logLevel: "warning",
 };
 
-const source = (contents) => ({ contents, resolveDir: join(here, "src"), loader: "ts" });
-
 mkdirSync(out, { recursive: true });
-for (const file of readdirSync(out)) if (file.endsWith(".js")) rmSync(join(out, file));
+const wanted = new Set(["socket.js", "static.js", "streamlit.js", ...views.map((file) => `${parse(file).name}.js`)]);
+for (const file of readdirSync(out)) if (file.endsWith(".js") && !wanted.has(file)) rmSync(join(out, file));
 
-const jobs = ["socket", "streamlit"].map((name) =>
-  build({ ...common, entryPoints: [`src/bridge/${name}.ts`], format: "esm", outfile: join(out, `${name}.js`) }),
-);
-for (const file of views) {
-  const { name } = parse(file);
-  jobs.push(build({ ...common, entryPoints: [`src/views/${file}`], format: "esm", outfile: join(out, `${name}.js`) }));
-  const page = `import view from "./views/${name}"; import { open } from "./bridge/static"; open(view);`;
-  jobs.push(build({ ...common, stdin: source(page), format: "iife", outfile: join(out, `${name}.static.js`) }));
-}
-await Promise.all(jobs);
+const bridge = (name, format) =>
+  build({ ...common, entryPoints: [`src/bridge/${name}.ts`], format, outfile: join(out, `${name}.js`) });
+
+const view = (file) =>
+  build({
+    ...common,
+    entryPoints: [`src/views/${file}`],
+    format: "iife",
+    globalName: "__whyglass_view",
+    footer: { js: FOOTER },
+    outfile: join(out, `${parse(file).name}.js`),
+  });
+
+await Promise.all([bridge("socket", "esm"), bridge("static", "iife"), bridge("streamlit", "esm"), ...views.map(view)]);
