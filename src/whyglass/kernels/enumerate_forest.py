@@ -1,0 +1,251 @@
+"""Exact interventional Shapley values of a forest, in its margin or through its link, without 2^d model calls.
+
+The game of a row x against a background row z: a coalition C of columns takes its values from x, the others from z. Where x
+and z go the same way at a node, every coalition does; elsewhere the walk splits and remembers which columns must be in C
+(S) and which must not (T). A leaf adds its value to all C with S in C and T outside C, which in the Moebius basis is
+``(-1)^|U|`` at S + U for every U in T; one superset-sum transform then gives the margins of all 2^d coalitions at once. They go
+through the link, and are weighed into Shapley values by folding the table in half once a column.
+
+Cost per background row: leaves met x 2^|T| + d 2^d. Only columns that some tree tests count towards d.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whyglass.kernels.forest import Floats, Ints, Trees, goes_left, matrix, pack
+from whyglass.kernels.jit import compiled
+
+MOST_COLUMNS = 14
+LINKS = {"identity": 0, "sigmoid": 1, "softmax": 2, "exp": 3}
+_SIGMOID, _SOFTMAX, _EXP = 1, 2, 3
+
+
+class Game(NamedTuple):
+    """What does not change between the rows explained: the columns tested, their weights in the Shapley sum, the link.
+
+    Attributes:
+        columns: int32 (players,), the columns that some tree tests.
+        bit: int32 (features,), position of a column among them; -1 when no tree tests it.
+        inside: float64 (2^players,), weight of a coalition's answer for each of its members, plus ``outside``.
+        outside: float64 (2^players,), weight for each column that is not a member.
+        link: a value of ``LINKS``.
+    """
+
+    columns: Ints
+    bit: Ints
+    inside: Floats
+    outside: Floats
+    link: int
+
+
+class Enumerated(NamedTuple):
+    """The answer for one row.
+
+    Attributes:
+        values: float64 (features, outputs).
+        base: float64 (outputs,), the mean answer over the background used.
+        prediction: float64 (outputs,).
+        std_errors: float64 (features, outputs), of ``values`` as estimates for the whole background; zero when all of it
+            was used.
+        used: Background rows used.
+    """
+
+    values: Floats
+    base: Floats
+    prediction: Floats
+    std_errors: Floats
+    used: int
+
+
+@compiled
+def add_leaf(trees: Trees, node: int, table: Floats, first: int, must: int, never: int) -> None:
+    """Add a leaf to the Moebius table for every subset of the columns that must stay out."""
+    width = trees.value.shape[1]
+    subset = never
+    while True:
+        odd = False
+        left = subset
+        while left != 0:
+            odd = not odd
+            left &= left - 1
+        at = must | subset
+        for k in range(width):
+            v = trees.value[node, k]
+            table[first + k, at] += -v if odd else v
+        if subset == 0:
+            break
+        subset = (subset - 1) & never
+
+
+@compiled
+def walk_pair(trees: Trees, game: Game, x: Floats, z: Floats, table: Floats, stack: Ints) -> None:
+    """Add the leaves of every tree that some mixture of x and z reaches."""
+    for tree in range(trees.roots.shape[0]):
+        first = max(trees.tree_output[tree], 0)
+        stack[0, 0], stack[0, 1], stack[0, 2] = trees.roots[tree], 0, 0
+        height = 1
+        while height > 0:
+            height -= 1
+            node, must, never = stack[height, 0], stack[height, 1], stack[height, 2]
+            while trees.feature[node] >= 0:
+                feature = trees.feature[node]
+                mask = 1 << game.bit[feature]
+                by_x = goes_left(trees, node, x[feature])
+                by_z = goes_left(trees, node, z[feature])
+                if by_x != by_z and (must | never) & mask == 0:
+                    stack[height, 0] = trees.left[node] if by_z else trees.right[node]
+                    stack[height, 1], stack[height, 2] = must, never | mask
+                    height += 1
+                    must |= mask
+                    left = by_x
+                else:
+                    left = by_z if never & mask else by_x
+                node = trees.left[node] if left else trees.right[node]
+            add_leaf(trees, node, table, first, must, never)
+
+
+@compiled
+def sum_subsets(table: Floats, players: int) -> None:
+    """In place: every entry becomes the sum over the subsets of its index."""
+    for player in range(players):
+        half = 1 << player
+        for start in range(0, table.shape[0], 2 * half):
+            for at in range(start, start + half):
+                table[at + half] += table[at]
+
+
+@compiled
+def through_link(table: Floats, link: int) -> None:
+    """In place: from margins (outputs, coalitions) to predictions."""
+    outputs, size = table.shape
+    if link == _SIGMOID:
+        for k in range(outputs):
+            for at in range(size):
+                table[k, at] = 1.0 / (1.0 + np.exp(-table[k, at]))
+    elif link == _EXP:
+        for k in range(outputs):
+            for at in range(size):
+                table[k, at] = np.exp(table[k, at])
+    elif link == _SOFTMAX:
+        for at in range(size):
+            top = table[0, at]
+            for k in range(1, outputs):
+                top = max(top, table[k, at])
+            total = 0.0
+            for k in range(outputs):
+                table[k, at] = np.exp(table[k, at] - top)
+                total += table[k, at]
+            for k in range(outputs):
+                table[k, at] /= total
+
+
+@compiled
+def weigh(table: Floats, game: Game, scratch: Floats, out: Floats) -> None:
+    """Shapley values (players,) of one game given as a table over all coalitions."""
+    players = game.columns.shape[0]
+    outside = 0.0
+    for at in range(table.shape[0]):
+        outside += table[at] * game.outside[at]
+        scratch[at] = table[at] * game.inside[at]
+    for player in range(players - 1, -1, -1):
+        half = 1 << player
+        inside = 0.0
+        for at in range(half):
+            inside += scratch[at + half]
+            scratch[at] += scratch[at + half]
+        out[player] = inside - outside
+
+
+@compiled
+def explain_row(trees: Trees, game: Game, x: Floats, background: Floats, out: Floats) -> None:
+    """Fill ``out`` (background rows, outputs, players + 2): values, then the answer for no column and for all columns."""
+    players, outputs = game.columns.shape[0], trees.base.shape[0]
+    size = 1 << players
+    table, scratch = np.zeros((outputs, size)), np.zeros(size)
+    stack = np.zeros((players + 2, 3), np.int32)
+    for b in range(background.shape[0]):
+        table[:] = 0.0
+        for k in range(outputs):
+            table[k, 0] = trees.base[k]
+        walk_pair(trees, game, x, background[b], table, stack)
+        for k in range(outputs):
+            sum_subsets(table[k], players)
+        through_link(table, game.link)
+        for k in range(outputs):
+            weigh(table[k], game, scratch, out[b, k, :players])
+            out[b, k, players] = table[k, 0]
+            out[b, k, players + 1] = table[k, size - 1]
+
+
+_players: WeakKeyDictionary[Any, NDArray[np.int32]] = WeakKeyDictionary()
+
+
+def players(forest: Any) -> NDArray[np.int32]:
+    """The columns that some tree tests, ascending."""
+    if forest not in _players:
+        feature = pack(forest).feature
+        _players[forest] = np.unique(feature[feature >= 0]).astype(np.int32)
+    return _players[forest]
+
+
+@cache
+def coalition_weights(count: int) -> tuple[Floats, Floats]:
+    """For every coalition of ``count`` players (bit j of the index: player j is in), its two weights in the Shapley sum.
+
+    Returns:
+        (inside, outside): a player's value is the sum of ``inside * answer`` over the coalitions it is in, minus the sum of
+        ``outside * answer`` over all coalitions.
+    """
+    sizes = np.array([n.bit_count() for n in range(1 << count)])
+    whole = math.factorial(count)
+    member = np.array([0.0] + [math.factorial(s - 1) * math.factorial(count - s) / whole for s in range(1, count + 1)])
+    stranger = np.array([math.factorial(s) * math.factorial(count - s - 1) / whole for s in range(count)] + [0.0])
+    return (member + stranger)[sizes], stranger[sizes]
+
+
+def values(forest: Any, x: Any, background: Any, link: str | None = None, first: int | None = None) -> Enumerated:
+    """Exact interventional Shapley values of one row.
+
+    Args:
+        forest: Any object with the arrays of ``core.forest.Forest``.
+        x: The encoded row (features,).
+        background: Encoded rows that stand for "unknown" (rows, features).
+        link: "sigmoid", "softmax" or "exp" to explain the prediction; None or "identity" to explain the sum.
+        first: Use only the first so many background rows: a coarse answer with standard errors for the whole background,
+            whose rows must then stand in random order.
+
+    Raises:
+        ValueError: If the trees test more than 14 columns, or the background is empty.
+
+    Cost: about 10 ms for 100 trees with 31 leaves, 11 columns and 200 background rows.
+    """
+    trees, tested = pack(forest), players(forest)
+    if len(tested) > MOST_COLUMNS:
+        msg = f"The trees test {len(tested)} columns; all coalitions are enumerated up to {MOST_COLUMNS}."
+        raise ValueError(msg)
+    rows = matrix(background)
+    whole = len(rows)
+    if whole == 0:
+        msg = "The background has no rows."
+        raise ValueError(msg)
+    used = whole if first is None else max(1, min(first, whole))
+    features, outputs = int(forest.n_features), len(trees.base)
+    bit = np.full(features, -1, np.int32)
+    bit[tested] = np.arange(len(tested), dtype=np.int32)
+    game = Game(tested, bit, *coalition_weights(len(tested)), LINKS[link or "identity"])
+    each = np.zeros((used, outputs, len(tested) + 2))
+    explain_row(trees, game, matrix(x).reshape(-1), rows[:used], each)
+    mean = each.mean(axis=0)
+    wide, errors = np.zeros((features, outputs)), np.zeros((features, outputs))
+    wide[tested] = mean[:, :-2].T
+    if used < whole:
+        spread = each[:, :, :-2].std(axis=0, ddof=1) if used > 1 else np.full(mean[:, :-2].shape, np.nan)
+        errors[tested] = (spread * np.sqrt((1 - used / whole) / used)).T
+    return Enumerated(wide, mean[:, -2], mean[:, -1], errors, used)
