@@ -80,6 +80,11 @@ class Session:
         with self._lock:
             return bool(self._open)
 
+    def greet(self, meta: Mapping[str, Any], first: bytes) -> None:
+        """Open the page: its meta, the state as it is now and the first tables; every change after that follows."""
+        with self._sending:
+            self.tell({"kind": "open", "meta": dict(meta), "state": self.view.state}, [first])
+
     def receive(self, message: Mapping[str, Any], buffers: list[bytes] | None = None) -> None:
         """Take one message of the page. Whatever is wrong with it is told to the page, never raised."""
         number = message.get("id")

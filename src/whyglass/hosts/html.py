@@ -1,0 +1,73 @@
+"""One self-contained file: the view's bundle, its frozen tables, and a policy that lets nothing in or out."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import secrets
+from pathlib import Path
+from typing import Any
+
+from whyglass.core.container import pack, pack_message
+from whyglass.core.errors import InputError
+from whyglass.core.view import View
+from whyglass.hosts import page
+
+
+def render(view: View, **options: Any) -> str:
+    """The whole document as text.
+
+    Args:
+        view: What to freeze.
+        **options: Passed on to the view's ``freeze``.
+    """
+    meta, tables = view.freeze(**options) if view.freeze else (view.meta, view.first)
+    message = {"kind": "open", "meta": page.meta_for(view, "html", live=False, meta=meta), "state": view.state}
+    payload = base64.b64encode(gzip.compress(pack_message(message, [pack(tables)]), 9, mtime=0)).decode()
+    script = page.inert(page.joined(view, "static"))
+    policy = (
+        f"default-src 'none'; script-src '{_hash(script)}'; style-src 'unsafe-inline'; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    body = (
+        f'<div id="wg-root"></div>\n<noscript>{page.picture(view)}<p>This report needs JavaScript to answer questions.</p></noscript>\n'
+        f'<script type="application/octet-stream" id="wg-payload">{payload}</script>\n<script>{script}</script>'
+    )
+    return page.document_for(view, head=f'<meta http-equiv="Content-Security-Policy" content="{policy}">', body=body)
+
+
+def save(view: View, path: Any, **options: Any) -> Path:
+    """Write one file that works from disk with no network.
+
+    The file appears whole or not at all: it is written beside its place and renamed into it.
+
+    Args:
+        view: What to freeze.
+        path: Where to write.
+        **options: Passed on to the view's ``freeze``.
+
+    Returns:
+        The path.
+
+    Raises:
+        InputError: If the folder does not exist or cannot be written.
+    """
+    target = Path(path)
+    text = render(view, **options)
+    if not target.parent.is_dir() or target.is_dir():
+        msg = f"{str(path)!r} cannot be written: it is a folder, or lies in one that does not exist."
+        raise InputError(msg)
+    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    try:
+        part.write_text(text, encoding="utf-8", newline="\n")
+        part.replace(target)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        msg = f"{str(path)!r} cannot be written: {error.strerror or error}"
+        raise InputError(msg) from error
+    return target
+
+
+def _hash(script: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
