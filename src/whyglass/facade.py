@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -135,44 +136,54 @@ def explain(
         InputError: If the rows do not fit the schema or a name is unknown.
         UnsupportedError: If the model cannot give what the method needs.
     """
-    start = time.perf_counter()
     wrapped = wrap(model, data if data is not None or isinstance(model, Model) else X, y if data is not None else None)
-    rows = wrapped.encode(X)
-    if space not in (None, *SPACES):
-        msg = f"space={space!r} is not known. {nearest(str(space), SPACES)}"
-        raise InputError(msg)
     unknown = None if background is None else wrapped.encode(background)
     if unknown is not None and len(unknown) == 0:
         msg = "background has no rows; at least one must stand for 'unknown'."
         raise InputError(msg)
-    row = _method(wrapped, "shap" if method == "auto" else method, unknown is not None, space, Budget.read(budget))
-    _check_params(row, params)
-    calls, asked = wrapped.counter.snapshot()
-    ask = Ask(wrapped, rows, unknown, space, _outputs(wrapped, target), Budget.read(budget), seed, executor or Executor(), params)
+    recorded = y if isinstance(model, Model) else None
+    options = {"target": target, "background": unknown, "space": space, "budget": budget, "seed": seed, "executor": executor}
+    return _answer(wrapped, wrapped.encode(X, recorded), method=method, params=params, **options)
+
+
+def _answer(
+    model: Model,
+    rows: Dataset,
+    *,
+    method: str = "auto",
+    params: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Attribution:
+    """Explain encoded rows; ``options`` are those of ``explain``, with ``background`` encoded too."""
+    start = time.perf_counter()
+    given = dict(params or {})
+    target, unknown, space = options.get("target"), options.get("background"), options.get("space")
+    seed, budget = int(options.get("seed") or 0), Budget.read(options.get("budget"))
+    if space not in (None, *SPACES):
+        msg = f"space={space!r} is not known. {nearest(str(space), SPACES)}"
+        raise InputError(msg)
+    row = _method(model, "shap" if method == "auto" else method, unknown is not None, space, budget)
+    _check_params(row, given)
+    before = model.counter.snapshot()
+    ask = Ask(model, rows, unknown, space, _outputs(model, target), budget, seed, options.get("executor") or Executor(), given)
     answer: Attribution = registry.resolve(row)(ask)
-    calls_after, asked_after = wrapped.counter.snapshot()
+    after = model.counter.snapshot()
     if target is not None:
-        answer = _one_output(answer, target)
-    given = {
-        "target": target,
-        "space": answer.space,
-        "budget": budget,
-        "background_rows": None if unknown is None else len(unknown),
-        **params,
-    }
+        answer = _one_output(answer, target, model)
+    said = {"target": target, "space": answer.space, "budget": options.get("budget")}
     return replace(
         answer.with_provenance(
             method=row.name,
-            params={**answer.provenance.params, **given},
+            params={**answer.provenance.params, **said, "background_rows": None if unknown is None else len(unknown), **given},
             seed=seed,
-            model_calls=calls_after - calls,
-            model_rows=asked_after - asked,
+            model_calls=after[0] - before[0],
+            model_rows=after[1] - before[1],
             seconds=time.perf_counter() - start,
-            versions=_versions(wrapped),
-            model_hash=wrapped.model_hash,
+            versions=_versions(model),
+            model_hash=model.model_hash,
             data_hash=rows.content_hash(),
         ),
-        model=wrapped,
+        model=model,
         dataset=rows,
     )
 
@@ -229,11 +240,11 @@ def _outputs(model: Model, target: str | None) -> tuple[int, ...]:
     return (model.outputs.index(target),)
 
 
-def _one_output(answer: Attribution, target: str) -> Attribution:
+def _one_output(answer: Attribution, target: str, model: Model) -> Attribution:
     """Keep one output; a binary margin is named after its positive class, whose negative is the other's."""
     if target in answer.output_names:
         keep, sign = answer.output_names.index(target), 1.0
-    elif len(answer.output_names) == 1:
+    elif len(answer.output_names) == 1 and len(model.outputs) == 2:
         keep, sign = 0, -1.0
     else:
         msg = f"There is no output {target!r} in {answer.space} space. {nearest(target, answer.output_names)}"
@@ -302,11 +313,21 @@ def show(
     if chosen is None and not results:
         msg = "show was given nothing to show: pass what explain gave, or a wrapped model."
         raise InputError(msg)
-    shown = _shown_rows(chosen, data, y)
+    result = results[0] if results else None
+    if result is not None and data is None and y is not None:
+        result = replace(result, dataset=_with_outcomes(result.dataset, y))
+    ask = None if chosen is None else partial(_answer, chosen)
     build = registry.load("views", "workbench")
-    options = {"model": chosen, "data": shown, "split": split, "theme": theme, "embed_model": embed_model}
-    view: View = build(results[0] if results else None, **options)
+    view: View = build(result, model=chosen, ask=ask, data=_shown_rows(chosen, data, y), split=split, theme=theme, embed_model=embed_model)
     return view
+
+
+def _with_outcomes(rows: Dataset, y: Any) -> Dataset:
+    recorded = np.asarray(y)
+    if recorded.shape != (len(rows),):
+        msg = f"y has shape {recorded.shape}, wanted one outcome for each of the {len(rows)} explained rows."
+        raise InputError(msg)
+    return replace(rows, y=recorded)
 
 
 def _shown_rows(model: Model | None, data: Any, y: Any) -> Dataset | None:

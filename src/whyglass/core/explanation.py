@@ -73,13 +73,13 @@ class Explanation:
             msg = f"Cannot tell the form of {target.name!r} from its extension. {nearest(target.suffix[1:], known)}"
             raise InputError(msg)
         if target.suffix == ".html":
-            registry.load("views", "workbench")(self).save(target)
+            registry.load("views", "show")(self).save(target)
         else:
             registry.load("formats", target.suffix[1:])(self, target)
         return target
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        return registry.load("views", "workbench")(self)._repr_mimebundle_(**options)
+        return registry.load("views", "show")(self)._repr_mimebundle_(**options)
 
     def to_wire(self) -> tuple[dict[str, Any], Arrays]:
         """The result as JSON and named arrays."""

@@ -115,6 +115,8 @@ FRAMES = (
     Row("writer", "whyglass.adapters.frames:write", summary="Encoded matrix -> the caller's kind of frame."),
     Row("picker", "whyglass.adapters.frames:pick", summary="Rows of the caller's own frame by position."),
     Row("builder", "whyglass.adapters.frames:build", summary="Named columns -> the caller's kind of frame."),
+    Row("joiner", "whyglass.adapters.frames:join", summary="Frames of one kind -> one frame, index kept."),
+    Row("stream", "whyglass.adapters.stream:stream", summary="Columns -> an Arrow stream for a page."),
     Row("file", "whyglass.adapters.frames:read_file", summary="A .csv, .parquet or .arrow file -> a frame."),
 )
 
@@ -157,6 +159,36 @@ HOSTS = (
 
 KERNELS = (Row("warm", "whyglass.kernels.warm:warm", summary="Compile the kernels off the click path."),)
 
+MODEL_FILES = (
+    Row(
+        "skops",
+        "whyglass.adapters.models.files:read_skops",
+        (".skops",),
+        extra="sklearn",
+        summary="scikit-learn, saved with skops.io.dump.",
+    ),
+    Row(
+        "xgboost",
+        "whyglass.adapters.models.files:read_xgboost",
+        (".json", ".ubj"),
+        extra="xgboost",
+        summary="XGBoost, saved with save_model.",
+    ),
+    Row(
+        "lightgbm", "whyglass.adapters.models.files:read_lightgbm", (".txt",), extra="lightgbm", summary="LightGBM, saved with save_model."
+    ),
+    Row("reader", "whyglass.adapters.models.files:read_model", summary="Any of these, by its extension."),
+)
+
+DEMOS = (
+    Row(
+        "census",
+        "whyglass.adapters.models.demo:census",
+        extra="demo",
+        summary="Census income, gradient-boosted trees, held-out people explained.",
+    ),
+)
+
 TABLES: dict[str, tuple[Row, ...]] = {
     "methods": METHODS,
     "models": MODELS,
@@ -166,4 +198,6 @@ TABLES: dict[str, tuple[Row, ...]] = {
     "views": VIEWS,
     "hosts": HOSTS,
     "kernels": KERNELS,
+    "model files": MODEL_FILES,
+    "demos": DEMOS,
 }

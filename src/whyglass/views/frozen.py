@@ -1,0 +1,100 @@
+"""A workbench without Python behind it: fewer rows, everything the page needs inside, each loss stated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whyglass.views.answers import Answers, pack_values, stream
+from whyglass.views.rows import pack_cases
+from whyglass.views.subject import SAMPLE_ROWS, Subject
+
+MOST_ROWS = 2_000
+CURVE_POINTS = 9
+CURVE_STEPS = 255
+
+
+def freeze(
+    answers: Answers, meta: dict[str, Any], *, embed_model: bool = True, rows: int = MOST_ROWS
+) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Meta and tables of a page that must answer everything by itself.
+
+    Args:
+        answers: The live workbench's answers.
+        meta: Its meta.
+        embed_model: Whether the page form of the model travels, so that what-if stays alive.
+        rows: The most rows the file carries: a stated seeded sample of the held-out rows, or of all.
+
+    Returns:
+        (meta, tables) for ``hosts.html``.
+    """
+    subject = answers.subject
+    ids = subject.sample_ids(rows)
+    x, y = subject.map_points()
+    tables = {"cases": stream(pack_cases(subject.shown, ids, subject.output)), "map": stream({"x": x[ids], "y": y[ids]})}
+    alive = embed_model and subject.page is not None
+    curves = None
+    if alive:
+        tables["model"] = answers.table_bytes("model")
+        if subject.background is not None:
+            tables["background"] = answers.table_bytes("background")
+        sampled, values, note = subject.sampled()
+        keep = np.flatnonzero(np.isin(sampled, ids))[:SAMPLE_ROWS]
+        tables["sample"] = pack_values(sampled[keep], values[keep], note)
+    else:
+        tables["sample"] = pack_values(ids, *_contributions(subject, ids))
+        if subject.model is not None:
+            columns, curves = _curves(subject, ids)
+            tables["curves"] = stream(columns)
+    frozen = {
+        **meta,
+        "live": False,
+        "host": "html",
+        "page_model": meta["page_model"] if alive else _no_model(embed_model, meta),
+        "chunks": [[0, len(ids)]],
+        "frozen": {"date": meta["created"][:10], "rows_shown": len(ids), "note": _note(subject, len(ids), meta["noun"])},
+        "quantisation": {
+            "contributions": "at most 1/60,000 of the largest",
+            "curves": None if curves is None else "at most 1/510 of the range",
+        },
+        "curves": curves,
+    }
+    return frozen, tables
+
+
+def _no_model(embed_model: bool, meta: dict[str, Any]) -> dict[str, Any]:
+    reason = meta["page_model"]["reason"] if embed_model else "This report was saved without the model."
+    return {"kind": "none", "table": "", "reason": reason, "meta": None}
+
+
+def _note(subject: Subject, carried: int, noun: str) -> str:
+    held_out = int((subject.shown.split == 1).sum())
+    pool, kind = (held_out, "held-out ") if held_out else (len(subject.shown), "")
+    if carried < pool:
+        return f"{carried:,} of {pool:,} {kind}{noun}, drawn at random (seed 0)"
+    return f"all {pool:,} {kind}{noun}"
+
+
+def _contributions(subject: Subject, ids: NDArray[np.intp]) -> tuple[NDArray[np.float64], str]:
+    sampled, values, note = subject.sampled()
+    if np.isin(ids, sampled).all():
+        return values[np.searchsorted(sampled, ids)], note
+    return subject.contributions(ids)
+
+
+def _curves(subject: Subject, ids: NDArray[np.intp]) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Predictions along a short grid of every column: uint8 columns ``c{column}_{point}``, and how to read them."""
+    grids = [subject.grid(j, CURVE_POINTS) for j in range(len(subject.shown.schema))]
+    found: dict[str, NDArray[np.float64]] = {}
+    for j, grid in enumerate(grids):
+        for i, value in enumerate(grid):
+            batch = subject.shown.matrix[ids]
+            batch[:, j] = value
+            found[f"c{j}_{i}"] = subject.predict(batch)[:, subject.output]
+    low = min((float(np.nanmin(v)) for v in found.values() if np.isfinite(v).any()), default=0.0)
+    high = max((float(np.nanmax(v)) for v in found.values() if np.isfinite(v).any()), default=1.0)
+    step = ((high - low) or 1.0) / CURVE_STEPS
+    columns = {name: np.clip(np.rint((np.nan_to_num(v) - low) / step), 0, CURVE_STEPS).astype(np.uint8) for name, v in found.items()}
+    return columns, {"low": low, "step": step, "grids": [[float(g) for g in grid] for grid in grids]}

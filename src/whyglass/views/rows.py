@@ -1,0 +1,173 @@
+"""The rows that a view shows: parts put under each other, what was recorded, what the model says, packed by column."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whyglass.core import registry
+from whyglass.core.attribution import Attribution
+from whyglass.core.errors import InputError, WhyglassError
+from whyglass.core.model import Model
+from whyglass.core.schema import Column, Dataset, Schema
+
+TRAIN, HELD_OUT = 0, 1
+SPLITS = ("train", "held out")
+MISSING_CODE, UNSEEN_CODE = -2, -1
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """The rows that a view shows.
+
+    Attributes:
+        parts: The datasets, one under the other.
+        matrix: float64 (rows, columns), all parts.
+        split: uint8 (rows,), a position in ``SPLITS``.
+        y: float64 (rows,), class position or target; NaN where nothing was recorded.
+        predictions: float64 (rows, outputs) in display space; NaN where the model gave none.
+    """
+
+    parts: tuple[Dataset, ...]
+    matrix: Array
+    split: NDArray[np.uint8]
+    y: Array
+    predictions: Array
+
+    def __len__(self) -> int:
+        return len(self.matrix)
+
+    @property
+    def schema(self) -> Schema:
+        """The columns."""
+        return self.parts[0].schema
+
+    def pick(self, ids: list[int]) -> Any:
+        """These rows in the caller's own frame, index kept; parts are joined."""
+        pieces: list[Any] = []
+        start = 0
+        wanted = np.asarray(ids, dtype=np.intp)
+        for part in self.parts:
+            local = wanted[(wanted >= start) & (wanted < start + len(part))] - start
+            if len(local) or (part is self.parts[-1] and not pieces):
+                pieces.append(_pick(part, local))
+            start += len(part)
+        return pieces[0] if len(pieces) == 1 else registry.load("frames", "joiner")(pieces)
+
+
+def _pick(part: Dataset, rows: NDArray[np.intp]) -> Any:
+    if part.source is not None:
+        return registry.load("frames", "picker")(part.source, rows)
+    return registry.load("frames", "writer")(part.matrix[rows], part.schema, part.frame)
+
+
+def gather(result: Attribution | None, model: Model | None, data: Dataset | None, split: Any) -> Shown:
+    """Decide which rows are shown: the data given, else the explained rows (held out) and wrap's own (train)."""
+    parts: tuple[Dataset, ...]
+    if data is not None:
+        parts, marks = (data,), _split_codes(split, len(data))
+    else:
+        explained = result.dataset if result is not None else None
+        own = model.data if model is not None else None
+        same = explained is not None and own is not None and explained.content_hash() == own.content_hash()
+        chosen = [(p, code) for p, code in ((None if same else explained, HELD_OUT), (own, TRAIN)) if p is not None and len(p)]
+        if not chosen:
+            chosen = [(p, HELD_OUT) for p in (explained, own) if p is not None]
+        if not chosen:
+            msg = "There are no rows to show: wrap the model with its data, or pass data=."
+            raise InputError(msg)
+        parts = tuple(p for p, _ in chosen)
+        marks = np.concatenate([np.full(len(p), code, dtype=np.uint8) for p, code in chosen])
+    matrix = np.concatenate([p.matrix for p in parts])
+    outputs = model.outputs if model is not None else (result.output_names if result is not None else ())
+    classes = model is not None and model.task == "classification"
+    y = np.concatenate([_recorded(p, outputs if classes else ()) for p in parts])
+    if model is not None:
+        predictions = predict_safely(model.predict_matrix, matrix, len(outputs))
+    else:
+        predictions = np.asarray(result.predictions if result is not None else np.empty((0, 0)))
+    return Shown(parts, matrix, marks, y, predictions)
+
+
+def _split_codes(split: Any, rows: int) -> NDArray[np.uint8]:
+    if split is None:
+        return np.full(rows, HELD_OUT, dtype=np.uint8)
+    marks = np.asarray(split)
+    if marks.shape != (rows,):
+        msg = f"split has shape {marks.shape}, wanted one entry for each of the {rows} rows."
+        raise InputError(msg)
+    if marks.dtype.kind in "biu":
+        return np.where(marks.astype(bool), HELD_OUT, TRAIN).astype(np.uint8)
+    words = {str(m) for m in np.unique(marks.astype(str))}
+    strange = sorted(words - set(SPLITS) - {"test"})
+    if strange:
+        msg = f"split holds {strange[0]!r}; wanted 'train' or 'held out'."
+        raise InputError(msg)
+    return np.where(marks.astype(str) == SPLITS[TRAIN], TRAIN, HELD_OUT).astype(np.uint8)
+
+
+def _recorded(part: Dataset, classes: Sequence[str]) -> Array:
+    if part.y is None:
+        return np.full(len(part), np.nan)
+    given = np.asarray(part.y)
+    if not classes:
+        try:
+            return given.astype(np.float64)
+        except (TypeError, ValueError):
+            return np.full(len(part), np.nan)
+    codes = {name: float(code) for code, name in enumerate(classes)}
+    return np.array([codes.get(_class_name(v), np.nan) for v in given.tolist()], dtype=np.float64)
+
+
+def _class_name(value: Any) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def predict_safely(predict: Callable[[Array], Array], matrix: Array, outputs: int) -> Array:
+    """Predict every row that can be: where the model raises on a batch, it is halved until the bad rows stand alone."""
+    try:
+        return predict(matrix)
+    except WhyglassError:
+        raise
+    except Exception:  # noqa: BLE001  (the model is the user's; one bad row must not hide the others)
+        if len(matrix) <= 1:
+            return np.full((len(matrix), outputs), np.nan)
+        half = len(matrix) // 2
+        return np.concatenate([predict_safely(predict, matrix[:half], outputs), predict_safely(predict, matrix[half:], outputs)])
+
+
+def pack_column(column: Column, values: Array) -> NDArray[Any]:
+    """The smallest array that holds the values without loss: codes as int8/int16, whole numbers as ints, else floats."""
+    if column.kind == "categorical":
+        codes = np.where(np.isnan(values), MISSING_CODE, values)
+        return codes.astype(np.int8 if len(column.categories) < 127 else np.int16 if len(column.categories) < 32767 else np.int32)
+    if len(values) and np.isfinite(values).all() and (values == np.rint(values)).all() and not np.signbit(values[values == 0]).any():
+        for kind in (np.uint8, np.int16, np.int32):
+            bounds = np.iinfo(kind)
+            if bounds.min <= values.min() and values.max() <= bounds.max:
+                return values.astype(kind)
+    with np.errstate(over="ignore"):
+        short = values.astype(np.float32)
+    return short if np.array_equal(short.astype(np.float64), values, equal_nan=True) else values
+
+
+def pack_matrix(schema: Schema, matrix: Array) -> dict[str, NDArray[Any]]:
+    """Columns ``f0`` to ``fK-1``."""
+    return {f"f{j}": pack_column(column, matrix[:, j]) for j, column in enumerate(schema.columns)}
+
+
+def pack_cases(shown: Shown, rows: NDArray[np.intp], output: int) -> dict[str, NDArray[Any]]:
+    """The ``cases`` table of these rows."""
+    return {
+        **pack_matrix(shown.schema, shown.matrix[rows]),
+        "p": shown.predictions[rows, output].astype(np.float32),
+        "y": shown.y[rows].astype(np.float32),
+        "split": shown.split[rows],
+        "id": rows.astype(np.int32),
+    }

@@ -1,0 +1,175 @@
+"""What a workbench is about: the rows, the model, and what can be derived from both."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whyglass.core.attribution import Attribution
+from whyglass.core.errors import UnsupportedError
+from whyglass.core.model import Model
+from whyglass.core.schema import Dataset
+from whyglass.views.rows import Shown, predict_safely
+
+Array = NDArray[np.float64]
+SAMPLE_ROWS = 600
+SLOW_SAMPLE_ROWS = 60
+SLOW_BUDGET = 256
+ENUMERABLE_COLUMNS = 14
+
+
+class Asker(Protocol):
+    """The facade's way to explain encoded rows."""
+
+    def __call__(self, rows: Dataset, **options: Any) -> Attribution:
+        """Explain these rows; options are those of ``explain``, with ``background`` a Dataset."""
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What a workbench is about.
+
+    Attributes:
+        shown: The rows.
+        model: The wrapped model, or None when only a saved result is looked at.
+        ask: Explains encoded rows; None without a model.
+        background: The rows that stand for "unknown".
+        output: Position of the shown output.
+        space: Display space: "probability" or "value".
+        result: What was given to ``show``.
+        page: The page form of the model as (bytes, meta), or None.
+    """
+
+    shown: Shown
+    model: Model | None
+    ask: Asker | None
+    background: Dataset | None
+    output: int
+    space: str
+    result: Attribution | None
+    page: tuple[bytes, dict[str, Any]] | None
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+    _memo: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def quick(self) -> bool:
+        """Whether exact display-space values cost milliseconds a row."""
+        return self.model is not None and "trees" in self.model.can and len(self.shown.schema) <= ENUMERABLE_COLUMNS
+
+    @property
+    def target(self) -> str | None:
+        """The shown output's name."""
+        return None if self.model is None else self.model.outputs[self.output]
+
+    def rows(self, matrix: Array) -> Dataset:
+        """Encoded rows as a Dataset of this schema."""
+        return Dataset(self.shown.schema, matrix, frame=self.shown.parts[0].frame)
+
+    def predict(self, matrix: Array) -> Array:
+        """What the model says of encoded rows: (rows, outputs), NaN for a row it fails on."""
+        if self.model is None:
+            msg = "Without a model nothing new can be predicted."
+            raise UnsupportedError(msg)
+        return predict_safely(self.model.predict_matrix, matrix, len(self.model.outputs))
+
+    def explain(self, matrix: Array, **options: Any) -> Attribution:
+        """Explain encoded rows in display space, for the shown output."""
+        if self.ask is None:
+            msg = "Without a model nothing new can be explained."
+            raise UnsupportedError(msg)
+        return self.ask(self.rows(matrix), **{"space": self.space, "background": self.background, "target": self.target, **options})
+
+    def grid(self, column: int, most: int = 64) -> Array:
+        """Where a what-if control of this column may stop, encoded."""
+        known = self.shown.schema[column]
+        stops = np.arange(len(known.categories), dtype=float) if known.kind == "categorical" else np.array(known.grid, dtype=float)
+        return stops if len(stops) <= most else stops[np.unique(np.linspace(0, len(stops) - 1, most).astype(int))]
+
+    def sample_ids(self, most: int) -> NDArray[np.intp]:
+        """Seeded held-out rows (any rows where none is held out), ascending; a smaller sample lies inside a larger one."""
+        pool = np.flatnonzero(self.shown.split == 1)
+        pool = pool if len(pool) else np.arange(len(self.shown))
+        return np.sort(np.random.default_rng(0).permutation(pool)[:most])
+
+    def sampled(self) -> tuple[NDArray[np.intp], Array, str]:
+        """Contributions of sampled rows to the shown output: ids, (rows, columns), "exact", "sampled" or "none"."""
+        with self._lock:
+            if "sampled" not in self._memo:
+                self._memo["sampled"] = self._sample()
+            found: tuple[NDArray[np.intp], Array, str] = self._memo["sampled"]
+            return found
+
+    def _sample(self) -> tuple[NDArray[np.intp], Array, str]:
+        given = self.result
+        first = self.shown.parts[0]
+        if (
+            given is not None
+            and given.space == self.space
+            and len(first) == len(given)
+            and first.content_hash() == given.dataset.content_hash()
+        ):
+            rows = np.arange(min(len(given), SAMPLE_ROWS))
+            column = min(self.output, given.values.shape[2] - 1)
+            return rows, given.values[rows, :, column], "exact" if given.exact else "sampled"
+        if self.ask is None:
+            return np.empty(0, dtype=np.intp), np.empty((0, len(self.shown.schema))), "none"
+        ids = self.sample_ids(SAMPLE_ROWS if self.quick else SLOW_SAMPLE_ROWS)
+        return (ids, *self.contributions(ids))
+
+    def contributions(self, ids: NDArray[np.intp]) -> tuple[Array, str]:
+        """Contributions of shown rows to the shown output, and whether they are "exact" or "sampled"."""
+        answer = self.explain(self.shown.matrix[ids], **({} if self.quick else {"budget": SLOW_BUDGET}))
+        return answer.values[:, :, 0], "exact" if answer.exact else "sampled"
+
+    def map_points(self) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
+        """A place for every shown row: two principal components, so that cases explained alike lie together."""
+        with self._lock:
+            if "map" not in self._memo:
+                self._memo["map"] = _plane(self._explained())
+            found: tuple[NDArray[np.uint16], NDArray[np.uint16]] = self._memo["map"]
+            return found
+
+    def _explained(self) -> Array:
+        if self.ask is not None and self.model is not None and self.model.can & {"trees", "linear"}:
+            answer = self.ask(self.rows(self.shown.matrix))
+            return answer.values[:, :, min(self.output, answer.values.shape[2] - 1)]
+        return _standardised(self.shown)
+
+
+def _plane(matrix: Array) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
+    if len(matrix) == 0:
+        return np.empty(0, dtype=np.uint16), np.empty(0, dtype=np.uint16)
+    filled = np.nan_to_num(matrix)
+    centred = filled - filled.mean(axis=0, keepdims=True)
+    _, vectors = np.linalg.eigh(centred.T @ centred)
+    plane = centred @ vectors[:, ::-1][:, :2]
+    # An eigenvector has no sign of its own: the heaviest column points up, on every machine.
+    heaviest = np.abs(vectors[:, ::-1][:, :2]).argmax(axis=0)
+    signs = np.sign(vectors[:, ::-1][heaviest, np.arange(plane.shape[1])])
+    plane = plane * np.where(signs == 0, 1, signs)
+    return _spread(plane[:, 0]), _spread(plane[:, 1] if plane.shape[1] > 1 else np.zeros(len(plane)))
+
+
+def _spread(values: Array) -> NDArray[np.uint16]:
+    low, high = np.quantile(values, [0.005, 0.995])
+    share = np.clip((values - low) / ((high - low) or 1.0), 0, 1)
+    places: NDArray[np.uint16] = (share * 65535).astype(np.uint16)
+    return places
+
+
+def _standardised(shown: Shown) -> Array:
+    """Numbers by their spread, categories as 0/1 columns: how alike rows are, where no explanation is at hand."""
+    pieces: list[Array] = []
+    for j, column in enumerate(shown.schema.columns):
+        values = shown.matrix[:, j]
+        if column.kind == "categorical" and not column.ordered:
+            pieces += [(values == code).astype(float) for code in range(min(len(column.categories), 20))]
+            continue
+        finite = values[np.isfinite(values)]
+        spread = float(finite.std()) if len(finite) else 0.0
+        pieces.append(np.nan_to_num((values - finite.mean()) / spread, posinf=0.0, neginf=0.0) if spread else np.zeros(len(values)))
+    return np.column_stack(pieces) if pieces else np.zeros((len(shown), 1))

@@ -1,0 +1,228 @@
+"""The workbench: cases, one case in full with what-if, and the model at large."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+
+from whyglass.core import registry
+from whyglass.core.attribution import Attribution
+from whyglass.core.background import default_background
+from whyglass.core.errors import UnsupportedError
+from whyglass.core.model import Model
+from whyglass.core.schema import Dataset
+from whyglass.core.view import View
+from whyglass.views import page_model
+from whyglass.views.answers import Answers, stream
+from whyglass.views.frozen import freeze
+from whyglass.views.measures import measure
+from whyglass.views.rows import SPLITS, Shown, gather, pack_cases
+from whyglass.views.subject import Asker, Subject
+
+FIRST_ROWS = 2_000
+CHUNK_ROWS = 10_000
+FIRST_BYTES = 150_000
+DECISION = 0.5
+WORDS = {"title": "", "subtitle": "", "outcome": "", "opposite": "", "noun": "cases", "unit": "", "average": ""}
+
+
+def build(
+    result: Attribution | None,
+    *,
+    model: Model | None = None,
+    ask: Asker | None = None,
+    data: Dataset | None = None,
+    split: Any = None,
+    **options: Any,
+) -> View:
+    """Lay out the workbench for a result, a model, or both.
+
+    Args:
+        result: What ``explain`` gave, or None to look at the model alone.
+        model: The wrapped model; None when only a saved result is there (then nothing new can be asked).
+        ask: Explains encoded rows.
+        data: The rows to show; see ``rows.gather`` for the default.
+        split: Per row of ``data`` "train" or "held out".
+        **options: "theme", and "embed_model" for saved reports.
+
+    Returns:
+        The View; hosts carry it.
+    """
+    shown = gather(result, model, data, split)
+    background = default_background(model) if model is not None and model.data is not None and len(model.data) else None
+    output = _shown_output(result, model)
+    page = _page_form(model)
+    space = ("probability" if model.task == "classification" else "value") if model is not None else (result.space if result else "value")
+    subject = Subject(shown, model, ask, background, output, space, result, page)
+    answers = Answers(subject)
+    meta = _meta(subject, options.get("theme", "auto"))
+    first = _first_tables(answers, meta)
+    frozen_options = {"embed_model": options.get("embed_model", True)}
+    view = View(
+        name="workbench",
+        meta=meta,
+        first=first,
+        actions=answers.actions(),
+        frame_rows=shown.pick,
+        freeze=lambda **more: freeze(answers, meta, **{**frozen_options, **more}),
+        fallback=_fallback(subject),
+        theme=options.get("theme", "auto"),
+    )
+    view.state = _first_state(subject)
+    return view
+
+
+def _shown_output(result: Attribution | None, model: Model | None) -> int:
+    if model is None:
+        return 0
+    if result is not None and len(result.output_names) == 1 and result.output_names[0] in model.outputs:
+        return model.outputs.index(result.output_names[0])
+    return 1 if len(model.outputs) == 2 else 0
+
+
+def _page_form(model: Model | None) -> tuple[bytes, dict[str, Any]] | None:
+    if model is None:
+        return None
+    for capability in ("trees", "linear"):
+        if capability in model.can:
+            return page_model.pack(getattr(model, capability)())
+    return None
+
+
+def _meta(subject: Subject, theme: str) -> dict[str, Any]:
+    model, shown = subject.model, subject.shown
+    words = {**WORDS, **(model.provenance.get("labels", {}) if model else {})}
+    classes = subject.space == "probability"
+    figures = measure(shown.predictions, shown.y, shown.split, subject.output, classes) if model is not None else {}
+    calibration = figures.pop("calibration", None)
+    outputs = list(model.outputs if model else subject.result.output_names if subject.result else ())
+    return {
+        "view": "workbench",
+        "version": metadata.version("whyglass"),
+        "title": words["title"] or (model.name if model else "Saved explanation"),
+        "subtitle": words["subtitle"] or (model.kind if model else _saved_line(subject.result)),
+        "kind": model.kind if model else "",
+        "live": True,
+        "host": "",
+        "theme": theme,
+        "created": dt.datetime.now(tz=dt.UTC).isoformat(timespec="seconds"),
+        "n_rows": len(shown),
+        "task": model.task if model else ("classification" if classes else "regression"),
+        "outputs": outputs,
+        "output": subject.output,
+        "outcome": words["outcome"],
+        "opposite": words["opposite"],
+        "noun": words["noun"],
+        "scale": "probability" if classes else "value",
+        "space": subject.space,
+        "unit": words["unit"],
+        "decision": DECISION if classes and len(outputs) <= 2 else None,
+        "base": _base(subject),
+        "link": subject.page[1].get("link", "identity") if subject.page else "identity",
+        "columns": [c.to_json() for c in shown.schema.columns],
+        "primary": _primary(shown, words),
+        "splits": list(SPLITS),
+        "page_model": _page_meta(subject),
+        "background": {"table": "background", "rows": len(subject.background) if subject.background else 0},
+        "metrics": figures,
+        "calibration": calibration,
+        "python": _python(subject),
+        "parts": {"rules": False, "counterfactuals": False, "influence": False, "verdict": False},
+        "frozen": None,
+        "quantisation": None,
+        "map_kind": "explained alike" if model is not None and model.can & {"trees", "linear"} else "alike",
+        "chunks": _chunks(len(shown)),
+    }
+
+
+def _saved_line(result: Attribution | None) -> str:
+    return "" if result is None else f"{len(result):,} rows, {result.provenance.method}, {result.space} space"
+
+
+def _base(subject: Subject) -> float | None:
+    if subject.model is not None and subject.background is not None:
+        return float(subject.model.predict_matrix(subject.background.matrix)[:, subject.output].mean())
+    if subject.result is not None and len(subject.result):
+        return float(subject.result.base_values[0, min(subject.output, subject.result.base_values.shape[1] - 1)])
+    return None
+
+
+def _page_meta(subject: Subject) -> dict[str, Any]:
+    if subject.page is not None and subject.model is not None:
+        kind = "forest" if "trees" in subject.model.can else "linear"
+        return {"kind": kind, "table": "model", "reason": "", "meta": subject.page[1]}
+    reason = "Only a saved result is shown." if subject.model is None else f"{subject.model.name} answers from Python."
+    return {"kind": "none", "table": "", "reason": reason, "meta": None}
+
+
+def _primary(shown: Shown, words: dict[str, Any]) -> list[int]:
+    names = shown.schema.names
+    wanted = [names.index(n) for n in words.get("primary", ()) if n in names]
+    telling = [j for j, c in enumerate(shown.schema.columns) if c.kind == "categorical" and c.role != "protected" and len(c.categories) > 2]
+    return (wanted or telling or list(range(len(names))))[:2]
+
+
+def _python(subject: Subject) -> dict[str, Any]:
+    given = subject.result.provenance if subject.result is not None else None
+    method = f', method="{given.method}"' if given is not None and not given.method.startswith("shap") else ""
+    return {"model": "model", "imports": ["import whyglass as wg"], "call": f"wg.explain(model, X_test{method})"}
+
+
+def _chunks(rows: int) -> list[list[int]]:
+    first = min(FIRST_ROWS, rows)
+    starts = range(first, rows, CHUNK_ROWS)
+    return [[0, first], *([s, min(s + CHUNK_ROWS, rows)] for s in starts)]
+
+
+def _first_tables(answers: Answers, meta: dict[str, Any]) -> dict[str, bytes]:
+    """What the first paint needs, kept below 150 kB where the model allows; the rest is asked for."""
+    stop = meta["chunks"][0][1]
+    subject = answers.subject
+    first = {"cases": stream(pack_cases(subject.shown, np.arange(stop), subject.output))}
+    if subject.background is not None:
+        first["background"] = answers.table_bytes("background")
+    if subject.page is not None and sum(map(len, first.values())) + len(subject.page[0]) <= FIRST_BYTES:
+        first["model"] = subject.page[0]
+    return first
+
+
+def _first_state(subject: Subject) -> dict[str, Any]:
+    shown = subject.shown
+    case = 0
+    if subject.space == "probability" and len(shown):
+        p = shown.predictions[:FIRST_ROWS, subject.output]
+        telling = np.flatnonzero((p > 0.6) & (p < 0.8) & (shown.split[:FIRST_ROWS] == 1))
+        case = int(telling[0]) if len(telling) else int(np.argmin(np.abs(np.nan_to_num(p, nan=9.0) - 0.65)))
+    return {
+        "case": case,
+        "edits": {},
+        "filter": "all",
+        "query": "",
+        "sort": "order",
+        "brush": None,
+        "selection": None,
+        "pin": None,
+        "tab": "case",
+        "fact": 0,
+        "space": "probability" if subject.space != "margin" else "margin",
+        "output": subject.output,
+    }
+
+
+def _fallback(subject: Subject) -> Callable[[], str]:
+    def draw() -> str:
+        svg = registry.load("views", "static-svg")
+        result = subject.result
+        if result is None:
+            if subject.ask is None:
+                msg = "There is nothing to draw."
+                raise UnsupportedError(msg)
+            result = subject.ask(subject.rows(subject.shown.matrix[:1]))
+        text: str = svg(result)
+        return text
+
+    return draw
