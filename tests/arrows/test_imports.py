@@ -32,6 +32,7 @@ OWN = {
     "adapters/models/xgboost": {"xgboost"},
     "adapters/models/lightgbm": {"lightgbm"},
     "adapters/models/files": {"skops", "xgboost", "lightgbm", "sklearn"},
+    "adapters/models/demo": {"sklearn", "pandas"},
     "hosts/jupyter": {"anywidget", "traitlets", "IPython"},
     "hosts/marimo": {"marimo", "anywidget", "traitlets"},
     "hosts/streamlit": {"streamlit"},

@@ -1,0 +1,225 @@
+"""The verbs from the shell: demo, explain, show. Every mistake of the caller is one line on stderr and exit status 2."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from whyglass import __version__
+from whyglass.core import registry
+from whyglass.core.errors import InputError, WhyglassError, nearest
+
+USAGE_ERROR = 2
+
+DESCRIPTION = "whyglass: point it at any model and ask why."
+EXAMPLES = """
+examples:
+  whyglass demo                                   a real model, explained, in your browser
+  whyglass demo --export why.html                 the same as one file that works with no network
+  whyglass explain model.ubj rows.parquet         why each row got its prediction, on the terminal
+  whyglass explain model.ubj rows.csv --out why.arrow
+  whyglass show why.arrow                         look at saved answers in your browser
+  whyglass show why.arrow --export why.html
+
+In Python:
+  import whyglass as wg
+  model = wg.wrap(clf, X_train, y_train)
+  why = wg.explain(model, X_test)
+  wg.show(why)
+"""
+DEMO = """
+Train gradient-boosted trees on 24,420 people of the 1994 US census, explain 8,141 others
+exactly, and look at all of them in the live view.
+"""
+EXPLAIN = """
+Explain rows of a file and write the answers, or print the strongest pushes.
+
+MODEL   .skops (scikit-learn, saved with skops.io.dump), .json or .ubj (XGBoost), .txt (LightGBM)
+DATA    .csv, .parquet or .arrow with the columns the model was trained on
+"""
+EXPLAIN_EXAMPLES = """
+examples:
+  whyglass explain model.txt rows.parquet --out why.parquet       one line per row and output
+  whyglass explain model.skops rows.csv --background train.csv --out why.html
+  whyglass explain model.ubj rows.csv --method shap.sampled --background train.csv --budget 30s --seed 1
+"""
+SHOW = "Look at saved answers (.arrow or .json) in the live view."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: Without the program's name; those of the process when None.
+
+    Returns:
+        The exit status: 0, or 2 after a mistake of the caller.
+    """
+    given = _parser().parse_args(arguments)
+    try:
+        given.run(given)
+    except WhyglassError as error:
+        sys.stderr.write(f"whyglass: {' '.join(str(error).split())}\n")
+        return USAGE_ERROR
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        return 128 + signal.SIGINT
+    except BrokenPipeError:
+        # the reader (head, less) has seen enough; what is still buffered goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE_ERROR, f"whyglass: {message}\nTry: {self.prog} --help\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    style = argparse.RawDescriptionHelpFormatter
+    parser = _Parser(prog="whyglass", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=style)
+    parser.add_argument("--version", action="version", version=f"whyglass {__version__}")
+    verbs = parser.add_subparsers(title="verbs", metavar="", required=True)
+
+    demo = verbs.add_parser("demo", help="a real model, explained, in your browser", description=DEMO, formatter_class=style)
+    _where(demo)
+    demo.set_defaults(run=_demo)
+
+    explain = verbs.add_parser(
+        "explain", help="explain rows of a file", description=EXPLAIN, epilog=EXPLAIN_EXAMPLES, formatter_class=style
+    )
+    explain.add_argument("model", metavar="MODEL", type=Path)
+    explain.add_argument("data", metavar="DATA", type=Path)
+    explain.add_argument(
+        "--out", metavar="FILE", type=Path, help="write the answers: .parquet, .arrow, .json or .html (the live view in one file)"
+    )
+    explain.add_argument("--method", default="auto", metavar="M", help="how to explain; auto is exact wherever the model allows it")
+    explain.add_argument("--target", metavar="OUTPUT", help="explain this output (a class) only")
+    explain.add_argument(
+        "--space", choices=("probability", "margin", "value"), help="the unit of the answers; the method's exact one by default"
+    )
+    explain.add_argument("--budget", metavar="N", help='evaluations for each row, or a time for all such as "30s" (default 2,048)')
+    explain.add_argument(
+        "--background", metavar="FILE", type=Path, help="rows that stand for 'unknown'; they also tell the model's columns"
+    )
+    explain.add_argument("--seed", type=int, default=0, metavar="N", help="same seed, same answer (default 0)")
+    explain.set_defaults(run=_explain)
+
+    show = verbs.add_parser("show", help="look at saved answers", description=SHOW, formatter_class=style)
+    show.add_argument("thing", metavar="THING", type=Path, help="what `whyglass explain --out` or .save() wrote: .arrow or .json")
+    _where(show)
+    show.set_defaults(run=_show)
+    return parser
+
+
+def _where(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--export", metavar="FILE", type=Path, help="write one .html file that needs no network, and exit")
+    parser.add_argument("--port", type=int, default=0, metavar="N", help="serve on this port of this machine (default: a free one)")
+    parser.add_argument("--no-browser", action="store_true", help="print the address without opening it")
+
+
+def _demo(given: argparse.Namespace) -> None:
+    from whyglass import datasets, facade  # noqa: PLC0415  (kept off the path of --help)
+
+    _check_export(given.export)
+    train_model = registry.load("demos", "census")
+    people = datasets.census("pandas")
+    train, held_out = people.split == "train", people.split != "train"
+    _say("Training on 24,420 people of the 1994 census ...")
+    model = facade.wrap(
+        train_model(people.X[train], people.y[train]),
+        people.X[train],
+        people.y[train],
+        protected=people.protected,
+        columns={name: {"unit": unit} for name, unit in people.units.items()},
+        labels=people.labels,
+    )
+    _say("Explaining the other 8,141 ...")
+    why = facade.explain(model, people.X[held_out], y=people.y[held_out])
+    _carry(facade.show(why), given)
+
+
+def _explain(given: argparse.Namespace) -> None:
+    from whyglass import facade  # noqa: PLC0415  (kept off the path of --help)
+
+    if given.out is not None:
+        _check_suffix(given.out, [row.name for row in registry.rows("formats")])
+    read = registry.load("frames", "file")
+    estimator = registry.load("model files", "reader")(given.model)
+    rows = read(given.data)
+    background = None if given.background is None else read(given.background)
+    model = facade.wrap(estimator, rows if background is None else background)
+    budget = int(given.budget) if given.budget is not None and given.budget.isdigit() else given.budget
+    asked = {"method": given.method, "target": given.target, "space": given.space, "budget": budget, "seed": given.seed}
+    why = facade.explain(model, rows, background=background, **asked)
+    if given.out is None:
+        sys.stdout.write(f"{why!r}\n")
+        _say("Every row: --out why.parquet. The live view: --out why.html.")
+        return
+    why.save(given.out)
+    bad = sum(status != "ok" for status in why.status)
+    trust = "exact" if why.exact else "estimated, with standard errors"
+    _say(f"{given.out}: {len(why):,} rows explained, {trust}, in {why.space} space ({why.provenance.method}).")
+    if bad:
+        _say(f"{bad:,} rows could not be explained; their status says why.")
+
+
+def _show(given: argparse.Namespace) -> None:
+    from whyglass import facade  # noqa: PLC0415  (kept off the path of --help)
+
+    _check_export(given.export)
+    _carry(facade.show(facade.load(given.thing)), given)
+
+
+def _carry(view: Any, given: argparse.Namespace) -> None:
+    """Write the view, or serve it until Ctrl-C."""
+    if given.export is not None:
+        view.save(given.export)
+        _say(f"{given.export}: {given.export.stat().st_size / 1000:,.0f} kB, works from disk with no network.")
+        return
+    handle = view.serve(given.port)
+    try:
+        # a service manager's stop is the same wish as Ctrl-C
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        sys.stdout.write(f"{handle.url}\n")
+        sys.stdout.flush()
+        _say("The view is at the address above, for this machine only. Ctrl-C stops it.")
+        if not given.no_browser and _has_screen():
+            webbrowser.open(handle.url)
+        handle.wait()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        handle.stop()
+        _say("Stopped.")
+
+
+def _has_screen() -> bool:
+    """Whether a browser would open a window; without one some systems open a text browser in this terminal."""
+    return sys.platform in ("win32", "darwin") or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
+
+
+def _check_export(target: Path | None) -> None:
+    """Say before the work, not after it, that the file cannot be written."""
+    if target is not None:
+        _check_suffix(target, ["html"])
+
+
+def _check_suffix(target: Path, known: Sequence[str]) -> None:
+    if target.suffix[1:] not in known:
+        msg = f"Cannot tell what to write from {target.name!r}. {nearest(target.suffix[1:], known)}"
+        raise InputError(msg)
+    if not target.absolute().parent.is_dir():
+        msg = f"There is no folder {str(target.absolute().parent)!r} to write {target.name!r} into."
+        raise InputError(msg)
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
