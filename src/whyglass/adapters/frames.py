@@ -184,11 +184,13 @@ def _encoded(raws: Sequence[Raw], schema: Schema, rows: int) -> Floats:
 
 def _problems(matrix: Floats, schema: Schema) -> tuple[str, ...]:
     infinite = np.isinf(matrix)
-    bad = infinite.any(axis=1)
-    if not bad.any():
+    if not infinite.any():
         return ()
-    first = infinite.argmax(axis=1)
-    return tuple(f"{schema.names[c]!r} is infinite" if b else "" for b, c in zip(bad.tolist(), first.tolist(), strict=True))
+    names = schema.names
+    result = [""] * len(matrix)
+    for row in np.flatnonzero(infinite.any(axis=1)):
+        result[row] = f"{names[int(infinite[row].argmax())]!r} is infinite"
+    return tuple(result)
 
 
 def _outcome(y: Any, rows: int) -> NDArray[Any] | None:
@@ -264,12 +266,14 @@ def build(
         words = tuple(categories[name])
         known = Column(name, "categorical", dtype=_category_type(frame, name in ordered), categories=words, ordered=name in ordered)
         codes = np.asarray(values, dtype=np.float64)
+        if bool((codes >= len(words)).any()):
+            raise InputError(f"Column {name!r} has code {np.nanmax(codes):.0f}, but only {len(words)} categories.")
         made[name] = library.maker(known)(np.where(codes < 0, np.nan, codes))
     return library.assemble(made)
 
 
 def _category_type(frame: str, ordered: bool) -> str:
-    return {"numpy": "object|None", "pandas": "category[object]", "polars": "Enum" if ordered else "Categorical"}.get(frame, "dictionary[int32,string]")
+    return {"numpy": "object", "pandas": "category", "polars": "Enum" if ordered else "Categorical"}.get(frame, "dictionary[int32,string]")
 
 
 def column_of(values: Any, name: str = "") -> Raw:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from whyglass.adapters import frames_out as out
 from whyglass.adapters.frames_raw import Floats, Raw, from_microseconds, to_microseconds
-from whyglass.core.errors import InputError
+from whyglass.core.errors import InputError, nearest
 from whyglass.core.schema import Column, Schema
 
 LARGEST = 8 << 30
@@ -56,18 +56,29 @@ def array(values: Any, name: str) -> Raw:
         return Raw(name, "bool", "categorical", codes=_codes(values.cast(pa.int8())), values=(False, True), declared=True)
     if test.is_integer(dtype) or test.is_floating(dtype) or test.is_decimal(dtype):
         return Raw(name, str(dtype), numbers=_floats(values), whole=test.is_integer(dtype))
-    if test.is_date(dtype) or test.is_timestamp(dtype):
-        moments = values.cast(pa.timestamp("us"), safe=False) if test.is_date(dtype) else values.cast(pa.timestamp("us", dtype.tz), safe=False)
-        return Raw(name, str(dtype).replace(", tz=", ","), "time", _floats(moments.cast(pa.int64())) / 1e6)
-    if test.is_duration(dtype):
-        return Raw(name, str(dtype), numbers=from_microseconds(values.cast(pa.duration("us"), safe=False).to_numpy()))
+    if test.is_temporal(dtype):
+        return _time(values, name)
     if test.is_string(dtype) or test.is_large_string(dtype) or test.is_string_view(dtype):
         coded = values.cast(pa.large_string()).combine_chunks().dictionary_encode()
         coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
         return _dictionary(coded, name, str(dtype), declared=False, ordered=False)
     if test.is_null(dtype):
         return Raw(name, "null", "categorical", codes=np.full(len(values), -1, dtype=np.intp))
-    raise InputError(f"Column {name!r} is {dtype}; wanted numbers, text, categories or dates.")
+    raise _unreadable(name, dtype)
+
+
+def _time(values: Any, name: str) -> Raw:
+    dtype = values.type
+    if pa.types.is_date(dtype) or pa.types.is_timestamp(dtype):
+        moments = values.cast(pa.timestamp("us", getattr(dtype, "tz", None)), safe=False)
+        return Raw(name, str(dtype).replace(", tz=", ","), "time", _floats(moments.cast(pa.int64())) / 1e6)
+    if pa.types.is_duration(dtype):
+        return Raw(name, str(dtype), numbers=from_microseconds(values.cast(pa.duration("us"), safe=False).to_numpy()))
+    raise _unreadable(name, dtype)
+
+
+def _unreadable(name: str, dtype: Any) -> InputError:
+    return InputError(f"Column {name!r} is {dtype}; wanted numbers, text, categories or dates.")
 
 
 def _floats(values: Any) -> Floats:
@@ -177,4 +188,42 @@ def read_file(path: str | Path) -> Any:
     Raises:
         InputError: If it is missing, too large, corrupt, or of another kind; the message says which.
     """
-    return None
+    path = Path(path)
+    ending = path.suffix.lower()
+    if ending not in _READERS:
+        raise InputError(f"{path.name} cannot be read as a table. {nearest(ending, _READERS)}")
+    if not path.is_file():
+        raise InputError(f"There is no file {path}.")
+    if path.stat().st_size > LARGEST:
+        raise InputError(f"{path.name} has {path.stat().st_size:,} bytes; at most {LARGEST:,} are read.")
+    try:
+        table = _READERS[ending](path)
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError) as error:
+        raise InputError(f"{path.name} is no readable {ending} file: {error}") from error
+    if table.nbytes > LARGEST:
+        raise InputError(f"{path.name} holds {table.nbytes:,} bytes; at most {LARGEST:,} are read.")
+    return table
+
+
+def _read_csv(path: Path) -> Any:
+    from pyarrow import csv  # noqa: PLC0415  (loaded only for such a file)
+
+    return csv.read_csv(path)
+
+
+def _read_parquet(path: Path) -> Any:
+    from pyarrow import parquet  # noqa: PLC0415  (loaded only for such a file)
+
+    return parquet.ParquetFile(path, thrift_string_size_limit=1 << 28, thrift_container_size_limit=1 << 24).read()
+
+
+def _read_arrow(path: Path) -> Any:
+    with pa.OSFile(str(path), "rb") as source:
+        magic = source.read(6)
+        source.seek(0)
+        opened = pa.ipc.open_file(source) if magic == b"ARROW1" else pa.ipc.open_stream(source)
+        return opened.read_all()
+
+
+_READERS: dict[str, Callable[[Path], Any]] = {".csv": _read_csv, ".parquet": _read_parquet, ".arrow": _read_arrow, ".feather": _read_arrow}

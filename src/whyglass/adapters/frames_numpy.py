@@ -23,7 +23,7 @@ def open_frame(X: Any) -> NDArray[Any]:
     if hasattr(X, "toarray"):
         raise InputError(f"X is a sparse {type(X).__name__}; wanted a dense table. Give X.toarray().")
     if isinstance(X, np.ma.MaskedArray):
-        X = X.astype(object if X.dtype.kind in "USO" else float).filled(np.nan)
+        X = np.ma.filled(X.astype(object if X.dtype.kind in "USO" else float), np.nan)
     try:
         array = np.asarray(X) if hasattr(X, "dtype") else np.asarray(_rows(X))
     except ValueError as error:
@@ -147,3 +147,8 @@ def assemble(columns: dict[str, Any]) -> NDArray[Any]:
     if arrays and not all(a.dtype.kind in "biuf" for a in arrays):
         arrays = [a.astype(object) for a in arrays]
     return np.column_stack(arrays) if arrays else np.empty((0, 0))
+
+
+def from_arrow(table: Any) -> NDArray[Any]:
+    """A pyarrow Table as an array, objects when the columns differ in kind."""
+    return assemble({name: table.column(i).to_numpy() for i, name in enumerate(table.column_names)})

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from whyglass.adapters.frames_raw import EPOCH, UNSEEN, Floats
+from whyglass.adapters.frames_raw import EPOCH, Floats
 from whyglass.core.schema import Column
 
 LITERAL = "#"
+UNSEEN = "never seen before"
 
 
 def label_of(column: Column) -> Any:

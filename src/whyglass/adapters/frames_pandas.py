@@ -23,7 +23,8 @@ def open_frame(X: Any) -> pd.DataFrame:
         InputError: If it is a Series.
     """
     if not isinstance(X, pd.DataFrame):
-        raise InputError(f"X is a pandas {type(X).__name__}; wanted a DataFrame. For one row give X.to_frame().T, for one column X.to_frame().")
+        hint = "For one row give X.to_frame().T, for one column X.to_frame()."
+        raise InputError(f"X is a pandas {type(X).__name__}; wanted a DataFrame. {hint}")
     return X
 
 
@@ -52,13 +53,19 @@ def series(values: Any, name: str) -> Raw:
             values=tuple(dtype.categories.tolist()), declared=True, ordered=bool(dtype.ordered),
         )  # fmt: skip
     if types.is_bool_dtype(dtype):
-        codes = values.to_numpy(dtype=np.float64, na_value=np.nan)
-        return Raw(name, str(dtype), "categorical", codes=np.where(np.isnan(codes), -1, codes).astype(np.intp), values=(False, True), declared=True)
+        flags = values.to_numpy(dtype=np.float64, na_value=np.nan)
+        codes = np.where(np.isnan(flags), -1, flags).astype(np.intp)
+        return Raw(name, str(dtype), "categorical", codes=codes, values=(False, True), declared=True)
     if types.is_complex_dtype(dtype):
         raise InputError(f"Column {name!r} holds complex numbers; wanted real numbers, text, categories or dates.")
     if types.is_numeric_dtype(dtype):
         numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
         return Raw(name, str(dtype), numbers=numbers, whole=types.is_integer_dtype(dtype))
+    return _others(values, name)
+
+
+def _others(values: Any, name: str) -> Raw:
+    dtype = values.dtype
     if types.is_datetime64_any_dtype(dtype):
         naive = values if getattr(dtype, "tz", None) is None else values.dt.tz_convert("UTC").dt.tz_localize(None)
         return Raw(name, str(dtype), "time", from_microseconds(naive.to_numpy(dtype="datetime64[us]")))
@@ -111,13 +118,11 @@ def maker(column: Column) -> Callable[[Floats], Any]:
     if column.kind == "categorical":
         return _category_maker(column, text)
     number = _plain_number(text)
-    if number is not None:
-        return lambda values: out.numbers(values, number)
+    dtype = _dtype(text)
+    if number is not None or dtype is None:
+        return lambda values: out.numbers(values, number or np.dtype(np.float64))
     if text.startswith("object"):
         return lambda values: _objects(out.objects(values, text, _marker(text)))
-    dtype = _dtype(text)
-    if dtype is None:
-        return np.copy
     if column.kind == "time":
         return lambda values: _moments(values, dtype)
     if types.is_timedelta64_dtype(dtype):
@@ -134,25 +139,25 @@ def _category_maker(column: Column, text: str) -> Callable[[Floats], Any]:
     if text.startswith("object"):
         table = out.table(categories, _marker(text))
         return lambda values: _objects(table[out.places(values, count)])
-    if types.is_bool_dtype(dtype) and text == "bool":
-        flags = out.table(categories, np.nan)
-
-        def booleans(values: Floats) -> Any:
-            place = out.places(values, count)
-            return place.astype(bool) if bool((place < 2).all()) else _objects(flags[place])
-
-        return booleans
+    if text == "bool":
+        return _booleans
     if (number := _plain_number(text)) is not None:
         known = np.array([*categories, out.unseen(categories) if count else 0, np.nan], dtype=np.float64)
         return lambda values: out.numbers(known[out.places(values, count)], number)
     return _extension_maker(categories, dtype)
 
 
+def _booleans(values: Floats) -> Any:
+    place = out.places(values, 2)
+    return place.astype(bool) if bool((place < 2).all()) else _objects(out.table((False, True), np.nan)[place])
+
+
 def _extension_maker(categories: tuple[Any, ...], dtype: Any) -> Callable[[Floats], Any]:
     """Text, nullable booleans and the like: a small array of the values, taken from by position."""
     count = len(categories)
     strings = types.is_string_dtype(dtype)
-    known = pd.array([*categories, out.UNSEEN] if strings else list(categories), dtype=dtype)
+    words: list[Any] = [*categories, out.UNSEEN] if strings else list(categories)
+    known = pd.array(words, dtype=dtype)
 
     def take(values: Floats) -> Any:
         place = out.places(values, count)
@@ -170,8 +175,10 @@ def _objects(values: NDArray[Any]) -> Any:
 
 
 def _index(categories: tuple[Any, ...], dtype: str) -> Any:
-    known = _dtype(dtype)
-    return pd.Index(list(categories)) if known is None or isinstance(known, pd.IntervalDtype) else pd.Index(list(categories), dtype=known)
+    known = None if dtype == "category" else _dtype(dtype)
+    if known is None or isinstance(known, pd.IntervalDtype):
+        return pd.Index(list(categories))
+    return pd.Index(list(categories), dtype=known)
 
 
 def _dtype(text: str) -> Any:
@@ -220,3 +227,9 @@ def take(frame: pd.DataFrame, rows: NDArray[np.intp]) -> pd.DataFrame:
 def assemble(columns: Mapping[str, Any]) -> pd.DataFrame:
     """Named columns as a DataFrame."""
     return pd.DataFrame(dict(columns))
+
+
+def from_arrow(table: Any) -> pd.DataFrame:
+    """A pyarrow Table as a DataFrame; an index that pandas stored in it comes back."""
+    frame: pd.DataFrame = table.to_pandas()
+    return frame

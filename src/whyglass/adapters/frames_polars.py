@@ -46,10 +46,8 @@ def series(values: pl.Series, name: str) -> Raw:
     if dtype == pl.Boolean:
         codes = values.cast(pl.Int8).fill_null(-1).to_numpy().astype(np.intp)
         return Raw(name, "Boolean", "categorical", codes=codes, values=(False, True), declared=True)
-    if isinstance(dtype, (pl.Date, pl.Datetime)):
-        return Raw(name, _name(dtype), "time", _floats(values.dt.epoch("us").cast(pl.Float64)) / 1e6)
-    if dtype == pl.Duration:
-        return Raw(name, _name(dtype), numbers=_floats(values.dt.total_microseconds().cast(pl.Float64)) / 1e6)
+    if dtype.is_temporal():
+        return _time(values, name)
     if isinstance(dtype, pl.Enum):
         return _enum(values, name, "Enum", declared=True)
     if isinstance(dtype, (pl.String, pl.Categorical)):
@@ -58,7 +56,20 @@ def series(values: pl.Series, name: str) -> Raw:
         return _enum(text.cast(pl.Enum(unique)), name, _name(dtype), declared=False)
     if isinstance(dtype, (pl.Object, pl.Null)):
         return from_objects(name, *factorise(name, values.to_list()))
-    raise InputError(f"Column {name!r} is {dtype}; wanted numbers, text, categories or dates.")
+    raise _unreadable(name, dtype)
+
+
+def _time(values: pl.Series, name: str) -> Raw:
+    dtype = values.dtype
+    if isinstance(dtype, (pl.Date, pl.Datetime)):
+        return Raw(name, _name(dtype), "time", _floats(values.dt.epoch("us").cast(pl.Float64)) / 1e6)
+    if isinstance(dtype, pl.Duration):
+        return Raw(name, _name(dtype), numbers=_floats(values.dt.total_microseconds().cast(pl.Float64)) / 1e6)
+    raise _unreadable(name, dtype)
+
+
+def _unreadable(name: str, dtype: Any) -> InputError:
+    return InputError(f"Column {name!r} is {dtype}; wanted numbers, text, categories or dates.")
 
 
 def _name(dtype: Any) -> str:
@@ -104,7 +115,8 @@ def maker(column: Column) -> Callable[[Floats], pl.Series]:
 
 def _number_type(text: str) -> Any:
     found = getattr(pl, text, None)
-    return found if isinstance(found, type) and issubclass(found, pl.DataType) and found.is_numeric() and found != pl.Decimal else pl.Float64
+    known = isinstance(found, type) and issubclass(found, pl.DataType) and found.is_numeric() and found != pl.Decimal
+    return found if known else pl.Float64
 
 
 def _time_type(text: str) -> Any:
@@ -156,3 +168,8 @@ def take(frame: pl.DataFrame, rows: NDArray[np.intp]) -> pl.DataFrame:
 def assemble(columns: Mapping[str, Any]) -> pl.DataFrame:
     """Named columns as a DataFrame."""
     return pl.DataFrame({k: v.tolist() if isinstance(v, np.ndarray) and v.dtype == object else v for k, v in columns.items()})
+
+
+def from_arrow(table: Any) -> pl.DataFrame:
+    """A pyarrow Table as a DataFrame."""
+    return pl.DataFrame(pl.from_arrow(table))

@@ -20,7 +20,6 @@ from whyglass.core.errors import InputError
 from whyglass.core.schema import Column
 
 Floats = NDArray[np.float64]
-UNSEEN = "never seen before"
 GRID = 64
 GRID_ROWS = 200_000
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -75,16 +74,16 @@ def factorise(name: str, items: Sequence[Any]) -> tuple[NDArray[np.intp], list[A
         raise InputError(f"Column {name!r} holds {shown(bad)}; wanted numbers, text, categories or dates.") from None
     values: list[Any] = []
     lookup: dict[Any, int] = {}
-    marker: Any = UNSEEN
+    markers: list[Any] = []
     for value in distinct:
         if is_missing(value):
-            marker = value if marker is UNSEEN else marker
+            markers.append(value)
             lookup[value] = -1
         else:
             lookup[value] = len(values)
             values.append(value.item() if isinstance(value, np.generic) and not isinstance(value, np.datetime64) else value)
     codes = np.fromiter(map(lookup.__getitem__, items), dtype=np.intp, count=len(items))
-    return codes, values, math.nan if marker is UNSEEN else marker
+    return codes, values, markers[0] if markers else math.nan
 
 
 def from_objects(name: str, codes: NDArray[np.intp], values: Sequence[Any], marker: Any) -> Raw:
