@@ -39,7 +39,16 @@ class Attribution(Explanation):
         model: The wrapped model, for ``show``; not part of the saved result.
     """
 
-    ROW_FIELDS: ClassVar[tuple[str, ...]] = ("values", "base_values", "predictions", "dataset", "std_errors", "interactions", "fidelity", "status")
+    ROW_FIELDS: ClassVar[tuple[str, ...]] = (
+        "values",
+        "base_values",
+        "predictions",
+        "dataset",
+        "std_errors",
+        "interactions",
+        "fidelity",
+        "status",
+    )
 
     values: Array
     base_values: Array
