@@ -47,7 +47,7 @@ EXPLAIN_EXAMPLES = """
 examples:
   whyglass explain model.txt rows.parquet --out why.parquet       one line per row and output
   whyglass explain model.skops rows.csv --background train.csv --out why.html
-  whyglass explain model.ubj rows.csv --method shap.sampled --background train.csv --budget 30s --seed 1
+  whyglass explain model.ubj rows.csv --method shap.sampled --background train.csv --budget 30s
 """
 SHOW = "Look at saved answers (.arrow or .json) in the live view."
 

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import xgboost
-from skops import io
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor, IsolationForest, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -19,6 +18,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
+from skops import io
 
 from whyglass.adapters.models.files import read_model
 from whyglass.core.errors import InputError, ModelError
