@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whyglass.kernels.forest import Floats, Ints, Trees, goes_left, matrix, pack
-from whyglass.kernels.jit import compiled
+from whyglass.kernels.jit import compiled, inlined
 
 MOST_COLUMNS = 14
 LINKS = {"identity": 0, "sigmoid": 1, "softmax": 2, "exp": 3}
@@ -64,9 +64,10 @@ class Enumerated(NamedTuple):
     used: int
 
 
-@compiled
-def add_leaf(trees: Trees, node: int, table: Floats, first: int, must: int, never: int) -> None:
+@inlined
+def add_leaf(trees: Trees, node: int, table: Floats, first: int, masks: tuple[int, int]) -> None:
     """Add a leaf to the Moebius table for every subset of the columns that must stay out."""
+    must, never = masks
     width = trees.value.shape[1]
     subset = never
     while True:
@@ -84,9 +85,10 @@ def add_leaf(trees: Trees, node: int, table: Floats, first: int, must: int, neve
         subset = (subset - 1) & never
 
 
-@compiled
-def walk_pair(trees: Trees, game: Game, x: Floats, z: Floats, table: Floats, stack: Ints) -> None:
+@inlined
+def walk_pair(trees: Trees, game: Game, x: Floats, z: Floats, table: Floats) -> None:
     """Add the leaves of every tree that some mixture of x and z reaches."""
+    stack = np.zeros((game.columns.shape[0] + 2, 3), np.int32)
     for tree in range(trees.roots.shape[0]):
         first = max(trees.tree_output[tree], 0)
         stack[0, 0], stack[0, 1], stack[0, 2] = trees.roots[tree], 0, 0
@@ -108,10 +110,10 @@ def walk_pair(trees: Trees, game: Game, x: Floats, z: Floats, table: Floats, sta
                 else:
                     left = by_z if never & mask else by_x
                 node = trees.left[node] if left else trees.right[node]
-            add_leaf(trees, node, table, first, must, never)
+            add_leaf(trees, node, table, first, (must, never))
 
 
-@compiled
+@inlined
 def sum_subsets(table: Floats, players: int) -> None:
     """In place: every entry becomes the sum over the subsets of its index."""
     for player in range(players):
@@ -121,7 +123,23 @@ def sum_subsets(table: Floats, players: int) -> None:
                 table[at + half] += table[at]
 
 
-@compiled
+@inlined
+def softmax(table: Floats) -> None:
+    """In place: shares of the outputs (outputs, coalitions)."""
+    outputs, size = table.shape
+    for at in range(size):
+        top = table[0, at]
+        for k in range(1, outputs):
+            top = max(top, table[k, at])
+        total = 0.0
+        for k in range(outputs):
+            table[k, at] = np.exp(table[k, at] - top)
+            total += table[k, at]
+        for k in range(outputs):
+            table[k, at] /= total
+
+
+@inlined
 def through_link(table: Floats, link: int) -> None:
     """In place: from margins (outputs, coalitions) to predictions."""
     outputs, size = table.shape
@@ -134,19 +152,10 @@ def through_link(table: Floats, link: int) -> None:
             for at in range(size):
                 table[k, at] = np.exp(table[k, at])
     elif link == _SOFTMAX:
-        for at in range(size):
-            top = table[0, at]
-            for k in range(1, outputs):
-                top = max(top, table[k, at])
-            total = 0.0
-            for k in range(outputs):
-                table[k, at] = np.exp(table[k, at] - top)
-                total += table[k, at]
-            for k in range(outputs):
-                table[k, at] /= total
+        softmax(table)
 
 
-@compiled
+@inlined
 def weigh(table: Floats, game: Game, scratch: Floats, out: Floats) -> None:
     """Shapley values (players,) of one game given as a table over all coalitions."""
     players = game.columns.shape[0]
@@ -169,12 +178,11 @@ def explain_row(trees: Trees, game: Game, x: Floats, background: Floats, out: Fl
     players, outputs = game.columns.shape[0], trees.base.shape[0]
     size = 1 << players
     table, scratch = np.zeros((outputs, size)), np.zeros(size)
-    stack = np.zeros((players + 2, 3), np.int32)
     for b in range(background.shape[0]):
         table[:] = 0.0
         for k in range(outputs):
             table[k, 0] = trees.base[k]
-        walk_pair(trees, game, x, background[b], table, stack)
+        walk_pair(trees, game, x, background[b], table)
         for k in range(outputs):
             sum_subsets(table[k], players)
         through_link(table, game.link)

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from whyglass.kernels.jit import compiled
+from whyglass.kernels.jit import compiled, inlined
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
@@ -92,18 +92,18 @@ def run(function: Callable[[slice], None], parts: list[slice], executor: Blocks 
         function(part)
 
 
-@compiled
+@inlined
 def goes_left(trees: Trees, node: int, x: float) -> bool:
     """Whether a value goes left at an inner node. NaN goes where missing goes; an unknown code where unseen goes."""
     start = trees.category_start[node]
     if start < 0:
         if trees.missing_left[node]:
-            return not x > trees.threshold[node]
-        return x <= trees.threshold[node]
+            return bool(not x > trees.threshold[node])
+        return bool(x <= trees.threshold[node])
     if np.isnan(x):
-        return trees.missing_left[node] != 0
+        return bool(trees.missing_left[node])
     if x < 0 or x >= trees.category_count[node]:
-        return trees.unseen_left[node] != 0
+        return bool(trees.unseen_left[node])
     code = int(x)
     return (int(trees.category_bits[start + (code >> 5)]) >> (code & 31)) & 1 == 1
 

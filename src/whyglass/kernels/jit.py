@@ -18,3 +18,9 @@ def compiled(function: Kernel) -> Kernel:
     """
     made: Kernel = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
     return made
+
+
+def inlined(function: Kernel) -> Kernel:
+    """Compile into every kernel that calls it: passing a dozen arrays to a real call costs more than most helpers do."""
+    made: Kernel = numba.njit(nogil=True, error_model="numpy", forceinline=True)(function)
+    return made
