@@ -1,6 +1,7 @@
 # make demo   the live view on a real model, in the browser       make demo ARGS="--export why.html"   the same as one file
 # make test   everything that must pass                            make check   style, types, architecture, front end
-# make bench  whyglass beside its peers -> bench/RESULTS.md        make clean   forget the environment and what was built
+# make bench  whyglass beside its peers -> bench/RESULTS.md        make front   bundle the front end when it is stale
+# make clean  forget the environment and what was built
 
 PYTHON ?= python3
 VENV := .venv
@@ -11,7 +12,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 WORKERS ?= 2
 
 .DELETE_ON_ERROR:
-.PHONY: demo test check bench absent clean
+.PHONY: demo test check bench front absent clean
 
 # --- environments: a stamp for each set of extras, made again when what they depend on changes
 
@@ -53,6 +54,9 @@ check: $(VENV)/ready-dev
 
 bench: $(VENV)/ready-bench
 	$(ONE_THREAD) $(BIN)/python bench/run.py $(ARGS)
+
+front:
+	@$(PYTHON) hatch_build.py
 
 clean:
 	rm -rf $(VENV) build dist .coverage .coverage.* .pytest_cache .ruff_cache .mypy_cache .hypothesis frontend/node_modules
