@@ -1,0 +1,152 @@
+"""scikit-learn: any estimator or pipeline with predict; tree ensembles and linear models are read exactly.
+
+``adapt`` finds out what the estimator answers (``sklearn_answers``), which of the user's columns reaches its last step
+(``sklearn_pipeline``, ``sklearn_probe``), and reads that step (``sklearn_trees``, ``sklearn_linear``). What cannot be
+read exactly is not offered; the reason stands in ``Model.provenance["refused"]``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from whyglass.adapters.models import sklearn_answers, sklearn_columns, sklearn_fold, sklearn_linear, sklearn_trees, sklearn_words
+from whyglass.adapters.models.sklearn_columns import Given
+from whyglass.adapters.models.sklearn_hash import content_hash
+from whyglass.adapters.models.sklearn_pipeline import Walk
+from whyglass.adapters.models.sklearn_probe import Front, fill, start_types
+from whyglass.adapters.models.sklearn_wires import Wire
+from whyglass.core.errors import UnsupportedError
+from whyglass.core.forest import Forest, Linear
+from whyglass.core.model import Model
+from whyglass.core.wanted import Wanted
+
+
+@dataclass(frozen=True, eq=False)
+class _Parts:
+    """An estimator taken apart: what comes before the last step, and the last step."""
+
+    front: tuple[Any, ...]
+    last: Any
+
+
+def adapt(estimator: Any, wanted: Wanted) -> Model:
+    """Wrap a fitted scikit-learn estimator or pipeline.
+
+    Args:
+        estimator: Fitted, with ``predict``.
+        wanted: What the caller said of it.
+
+    Returns:
+        A Model with "predict", and with "trees" or "linear" where these are exact.
+
+    Raises:
+        ModelError: If it is not fitted, cannot predict, was fitted with other columns, or answers in a way that is
+            neither a number nor one of a set of classes.
+    """
+    sklearn_answers.check(estimator)
+    parts = _take_apart(estimator)
+    given = sklearn_columns.match(estimator, wanted)
+    refused: dict[str, str] = {}
+    wires: list[Wire] = []
+    try:
+        given, wires = _follow(parts, given)
+    except UnsupportedError as error:
+        refused = {"trees": str(error), "linear": str(error)}
+    answer = sklearn_answers.find(estimator, parts.last, given, wanted)
+    abilities: dict[str, Callable[..., Any]] = {"predict": answer.predict}
+    count = None
+    if not refused:
+        readers: dict[str, Callable[[], Forest | Linear]] = {
+            "trees": lambda: _read_trees(parts, wires, given, answer),
+            "linear": lambda: sklearn_linear.read(parts.last, wires, given.schema, answer.task),
+        }
+        for name, reader in readers.items():
+            try:
+                held = reader()
+            except UnsupportedError as error:
+                refused[name] = str(error)
+            else:
+                abilities[name] = _Held(held)
+                count = held.n_trees if isinstance(held, Forest) else count
+    return Model(
+        name=type(parts.last).__name__,
+        kind=sklearn_words.kind(parts.last, count if count is not None else sklearn_words.trees(parts.last)) + answer.remark,
+        task=answer.task,
+        outputs=answer.outputs,
+        schema=given.schema,
+        abilities=abilities,
+        data=given.data,
+        frame=given.frame,
+        model_hash=content_hash(estimator),
+        provenance={"refused": refused, "wrap_calls": answer.calls, "wrap_rows": answer.calls, "library": "sklearn"},
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Held:
+    """An ability that was read once, when the model was wrapped."""
+
+    item: Forest | Linear
+
+    def __call__(self) -> Forest | Linear:
+        return self.item
+
+
+def _take_apart(estimator: Any) -> _Parts:
+    front: list[Any] = []
+    last = estimator
+    while True:
+        if hasattr(last, "best_estimator_"):
+            last = last.best_estimator_
+        elif type(last).__name__ == "Pipeline":
+            front.extend(step for _, step in last.steps[:-1])
+            last = last.steps[-1][1]
+        elif type(last).__name__ == "FrozenEstimator":
+            last = last.estimator
+        else:
+            break
+    encoder = getattr(last, "_preprocessor", None)
+    if encoder is not None and hasattr(encoder, "transform"):
+        front.append(encoder)
+    return _Parts(tuple(s for s in front if s is not None and s != "passthrough"), last)
+
+
+def _follow(parts: _Parts, given: Given) -> tuple[Given, list[Wire]]:
+    """Which of the user's columns feeds each column of the last step; numbers that meet an encoder become categories."""
+    if type(parts.last).__name__ not in sklearn_trees.READERS and not sklearn_linear.is_linear(parts.last):
+        msg = f"{type(parts.last).__name__} is neither a tree ensemble nor a linear model that whyglass reads."
+        raise UnsupportedError(msg)
+    walk, wires = _walk(parts, given)
+    crossed = sorted({w.source for w in wires if w.source in walk.categories and not w.category})
+    if crossed:
+        name = given.schema.columns[crossed[0]].name
+        msg = f"Column {name!r} reaches the model both as a number and as a category."
+        raise UnsupportedError(msg)
+    given = sklearn_columns.widen(given, walk.categories)
+    _, wires = _walk(parts, given)
+    front = Front(parts.front, given.schema, given.frame)
+    return given, fill(front, wires, given.data)
+
+
+def _walk(parts: _Parts, given: Given) -> tuple[Walk, list[Wire]]:
+    starts = start_types(given.schema)
+    wires = [Wire(source, given.schema.columns[source].kind == "categorical", starts[source]) for source in given.order]
+    walk = Walk()
+    for step in parts.front:
+        wires = walk.through(step, wires)
+    return walk, wires
+
+
+def _read_trees(parts: _Parts, wires: list[Wire], given: Given, answer: sklearn_answers.Answer) -> Forest:
+    grove = sklearn_trees.read(parts.last)
+    if grove.space == "probability" and answer.task == "regression":
+        msg = f"{type(parts.last).__name__} was wrapped as a regression, but its trees hold class probabilities."
+        raise UnsupportedError(msg)
+    if len(grove.feature) and int(grove.feature.max()) >= len(wires):
+        msg = f"{type(parts.last).__name__} tests column {int(np.max(grove.feature))}, but {len(wires)} columns reach it."
+        raise UnsupportedError(msg)
+    return sklearn_fold.fold(grove, wires, start_types(given.schema))
