@@ -9,7 +9,7 @@
 //   heard    the number of the last batch that Python took (0 at first)
 //   open     whether calls are running: the page then asks again soon, since Streamlit cannot push
 // Page -> Python, trigger value "batch", one at a time, the next one only after `heard` says so:
-//   {n, has: bool, ack: number, messages: [{message, buffers: [base64]}]}
+//   {session, n, has: bool, ack: number, messages: [{message, buffers: [base64]}]}
 //   messages are the Session's "call", "cancel" and "change"; ack is the largest outbox number that was taken
 
 import { bytesOf } from "../parts/container";
@@ -94,7 +94,7 @@ class StreamlitModel extends LocalModel {
       return;
     }
     if (!this.waiting.length && !poll) return;
-    this.last = { n: ++this.batch, has: this.get("first") !== undefined, ack: this.ack, messages: this.waiting };
+    this.last = { session: this.session, n: ++this.batch, has: this.get("first") !== undefined, ack: this.ack, messages: this.waiting };
     this.waiting = [];
     this.sentAt = performance.now();
     this.trigger("batch", this.last);
