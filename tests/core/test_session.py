@@ -226,6 +226,18 @@ def test_a_listener_that_raises_does_not_end_the_session(page_of):
     assert page.session.view.state["case"] == 3
 
 
+def test_a_session_is_busy_until_the_answer_is_out(page_of):
+    """A host that polls asks again only while it is."""
+    busy = []
+    page = page_of(predict=lambda _args, _turn: Answer("x"))
+    page.session.send = lambda message, buffers: (busy.append(page.session.busy), page._hear(message, buffers))
+    page.call(1, "predict")
+    page.wait(1)
+    assert busy == [True]
+    while page.session.busy:
+        time.sleep(0.005)
+
+
 def test_after_close_nothing_is_sent(page_of):
     stopped = threading.Event()
 

@@ -76,7 +76,7 @@ class Session:
 
     @property
     def busy(self) -> bool:
-        """Whether a call is running or waiting."""
+        """Whether a call is still to be answered."""
         with self._lock:
             return bool(self._open)
 
@@ -190,9 +190,8 @@ class Session:
             self._drop(call, why)
 
     def _drop(self, call: _Call, why: str) -> None:
-        with self._lock:
-            self._open.pop(call.number, None)
         self._fail(call.number, why, "A newer question replaced this one." if why == "superseded" else "The page took this question back.")
+        self._done(call)
 
     def _run(self, call: _Call) -> None:
         answer = None
@@ -205,12 +204,17 @@ class Session:
         self._next(call)
         if call.cancelled:
             self._drop(call, call.why_not)
-        elif failure is not None:
+            return
+        if failure is not None:
             _log.warning("An action of the view %r failed.", self.view.name, exc_info=failure)
             self._fail(call.number, "failed", _words(failure))
         else:
-            done = answer if isinstance(answer, Answer) else Answer(answer)
-            self._deliver(call.number, done)
+            self._deliver(call.number, answer if isinstance(answer, Answer) else Answer(answer))
+        self._done(call)
+
+    def _done(self, call: _Call) -> None:
+        with self._lock:
+            self._open.pop(call.number, None)
 
     def _deliver(self, number: Any, answer: Answer) -> None:
         try:
@@ -219,8 +223,8 @@ class Session:
             self._fail(number, "failed", str(error))
 
     def _next(self, call: _Call) -> None:
+        """Let the lane's waiting call run."""
         with self._lock:
-            self._open.pop(call.number, None)
             lane = self._lanes.get(call.action.lane) if call.action.lane else None
             if lane is None or lane.running is not call:
                 return
