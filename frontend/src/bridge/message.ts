@@ -10,7 +10,7 @@ export function unpackMessage<T>(block: Bytes): { message: T; buffers: Uint8Arra
 }
 
 export function packMessage(message: unknown, buffers: Bytes[] = []): Uint8Array {
-  const tables = new Map([["message", new TextEncoder().encode(JSON.stringify(message))]]);
+  const tables = new Map<string, Uint8Array>([["message", new TextEncoder().encode(JSON.stringify(message))]]);
   buffers.forEach((buffer, at) => tables.set(String(at), bytesOf(buffer)));
   return buildContainer(tables);
 }
