@@ -1,0 +1,86 @@
+"""Get the kernels ready off the click path: machine code from the disk cache, made by a child process when there is none."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from whyglass.kernels import enumerate_forest, forest, tree_plan, tree_shap
+
+_lock = threading.Lock()
+_CHILD = "from whyglass.kernels.warm import call_all; call_all()"
+_PATIENCE = 300.0  # seconds a child may compile before this process does it itself
+
+
+class _Stump:
+    """The smallest forest that reaches every kernel: one numeric split."""
+
+    roots = np.zeros(1, np.int32)
+    feature = np.array([0, -1, -1], np.int32)
+    threshold = np.zeros(3)
+    left = np.array([1, -1, -1], np.int32)
+    right = np.array([2, -1, -1], np.int32)
+    missing_left = np.zeros(3, np.bool_)
+    unseen_left = np.zeros(3, np.bool_)
+    category_start = np.full(3, -1, np.int32)
+    category_count = np.zeros(3, np.int32)
+    category_bits = np.zeros(0, np.uint32)
+    cover = np.array([2.0, 1.0, 1.0])
+    value = np.array([[0.0], [-1.0], [1.0]])
+    tree_output = np.zeros(1, np.int32)
+    base = np.zeros(1)
+    n_features = 1
+
+
+def kernels() -> tuple[Callable[..., Any], ...]:
+    """The functions that are compiled on their own and kept on disk."""
+    return (
+        forest.add_leaves,
+        tree_plan.write_plan,
+        tree_plan.expected_sums,
+        tree_shap.explain_rows,
+        enumerate_forest.explain_row,
+    )
+
+
+def call_all() -> None:
+    """Call every kernel once with the types that they are always called with."""
+    stump, row = _Stump(), np.zeros((1, 1))
+    forest.predict(stump, row)
+    tree_shap.values(stump, row)
+    enumerate_forest.values(stump, row[0], row)
+
+
+def on_disk(kernel: Any) -> bool:
+    """Whether the disk cache holds machine code of a kernel that is younger than its source."""
+    source = Path(kernel.py_func.__code__.co_filename)
+    name = kernel.py_func.__qualname__
+    found = Path(kernel.stats.cache_path).glob(f"{source.stem}.{name}-*.nbi")
+    return any(entry.stat().st_mtime >= source.stat().st_mtime for entry in found)
+
+
+def warm() -> None:
+    """Make the kernels ready in this process; call it from a background thread.
+
+    With a filled disk cache this loads machine code, some tens of milliseconds. With an empty one a child process compiles
+    first, so that this process keeps its GIL; where no child can be started, this process compiles.
+    """
+    with _lock:
+        if all(hasattr(kernel, "stats") and on_disk(kernel) for kernel in kernels()) or not hasattr(forest.add_leaves, "stats"):
+            call_all()
+            return
+        if sys.executable:
+            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+            command = [sys.executable, "-c", _CHILD]
+            # a child that cannot start or fails leaves the cache empty, and the calls below compile here
+            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+                subprocess.run(command, env=environment, check=False, capture_output=True, timeout=_PATIENCE)  # noqa: S603
+        call_all()
