@@ -233,6 +233,19 @@ def pick(source: Any, rows: Any) -> Any:
     return library.take(library.open_frame(source), places)
 
 
+def join(pieces: Sequence[Any]) -> Any:
+    """Frames of one kind and the same columns below each other; a pandas index is kept.
+
+    Raises:
+        InputError: If there are none, or they are of several kinds.
+    """
+    kinds = {kind_of(p) for p in pieces}
+    if len(kinds) != 1:
+        raise InputError(f"Cannot join {len(pieces)} frames of the kinds {sorted(kinds)}; wanted some, all of one kind.")
+    library = _library(kinds.pop())
+    return library.stack([library.open_frame(p) for p in pieces])
+
+
 def best() -> str:
     """The kind of named frame to give when nobody said: pandas, else polars, else pyarrow, whichever is installed."""
     return next((f for f, module in (("pandas", "pandas"), ("polars", "polars")) if importlib.util.find_spec(module)), "arrow")

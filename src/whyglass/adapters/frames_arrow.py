@@ -177,6 +177,11 @@ def take(frame: Any, rows: NDArray[np.intp]) -> Any:
     return frame.take(pa.array(rows))
 
 
+def stack(pieces: list[Any]) -> Any:
+    """Tables below each other."""
+    return pa.concat_tables(pieces)
+
+
 def assemble(columns: Mapping[str, Any]) -> Any:
     """Named columns as a Table."""
     return pa.table({k: pa.array(v.tolist() if isinstance(v, np.ndarray) and v.dtype.kind == "O" else v) for k, v in columns.items()})

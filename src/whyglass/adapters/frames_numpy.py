@@ -141,6 +141,11 @@ def take(frame: NDArray[Any], rows: NDArray[np.intp]) -> NDArray[Any]:
     return frame[rows]
 
 
+def stack(pieces: list[NDArray[Any]]) -> NDArray[Any]:
+    """Arrays below each other."""
+    return np.concatenate(pieces)
+
+
 def assemble(columns: dict[str, Any]) -> NDArray[Any]:
     """Named columns side by side; objects when they differ in kind."""
     arrays = [np.asarray(v) for v in columns.values()]

@@ -224,6 +224,11 @@ def take(frame: pd.DataFrame, rows: NDArray[np.intp]) -> pd.DataFrame:
     return frame.iloc[rows]
 
 
+def stack(pieces: list[pd.DataFrame]) -> pd.DataFrame:
+    """Frames below each other; the index stays."""
+    return pd.concat(pieces)
+
+
 def assemble(columns: Mapping[str, Any]) -> pd.DataFrame:
     """Named columns as a DataFrame."""
     return pd.DataFrame(dict(columns))

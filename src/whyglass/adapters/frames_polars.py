@@ -165,6 +165,11 @@ def take(frame: pl.DataFrame, rows: NDArray[np.intp]) -> pl.DataFrame:
     return frame[rows]
 
 
+def stack(pieces: list[pl.DataFrame]) -> pl.DataFrame:
+    """Frames below each other."""
+    return pl.concat(pieces)
+
+
 def assemble(columns: Mapping[str, Any]) -> pl.DataFrame:
     """Named columns as a DataFrame."""
     return pl.DataFrame({k: v.tolist() if isinstance(v, np.ndarray) and v.dtype == object else v for k, v in columns.items()})
