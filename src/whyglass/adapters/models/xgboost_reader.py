@@ -1,4 +1,4 @@
-"""XGBoost's saved models (JSON, any version since 1.3) -> flat trees. NumPy only: the library itself is not needed.
+"""XGBoost's saved models (JSON, any version since 1.0) -> flat trees. NumPy only: the library itself is not needed.
 
 XGBoost rounds a value to float32 and goes left when it is less than a float32 threshold. ``last_left`` gives the
 largest float64 that does, so that kernels compare ``x <= threshold`` in float64 and take the same branch.
@@ -79,7 +79,7 @@ def read_forest_json(raw: bytes | str, *, rounds: int | None = None) -> Forest:
     """A saved XGBoost model as a forest over the model's own columns and category codes.
 
     Args:
-        raw: What ``Booster.save_raw("json")`` or ``save_model("x.json")`` gave, from any version since 1.3.
+        raw: What ``Booster.save_raw("json")`` or ``save_model("x.json")`` gave, from any version since 1.0.
         rounds: Use the first boosting rounds only; None uses all, as a native ``Booster`` does.
 
     Returns:
@@ -107,6 +107,9 @@ def read_trees(model: dict[str, Any], *, rounds: int | None = None) -> RawTrees:
         msg = "a linear booster has no trees"
         raise UnsupportedError(msg)
     held = booster["model"]
+    if any("sum_hessian" not in t for t in held["trees"]):
+        msg = "its file holds no training weight per node (vector leaves before XGBoost 3.1), which path-dependent values need"
+        raise UnsupportedError(msg)
     stop = _stop(held, learner, rounds)
     trees, info = held["trees"][:stop], np.array(held["tree_info"][:stop], dtype=np.int32)
     link = LINKS[header.objective]
@@ -158,12 +161,16 @@ def last_left(threshold: NDArray[np.float32]) -> Floats:
     Rounding is to nearest, ties to even, so the border lies half way to the float32 below; half way itself belongs to
     whichever neighbour has the even last bit.
     """
-    below = np.nextafter(threshold, np.float32(-np.inf))
-    wide = [np.clip(np.where(np.isinf(t), np.sign(t) * LARGEST, t.astype(np.float64)), -LARGEST, LARGEST) for t in (below, threshold)]
-    middle = (wide[0] + wide[1]) / 2
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore"):  # below the least float32 lies minus infinity, which stands for all that overflows
+        below = np.nextafter(threshold, np.float32(-np.inf))
+        middle = (_finite(below) + _finite(threshold)) / 2
         stays = middle.astype(np.float32) < threshold
     return np.asarray(np.where(stays, middle, np.nextafter(middle, -np.inf)))
+
+
+def _finite(values: NDArray[np.float32]) -> Floats:
+    """As float64, infinities where the next float32 would be if there were one."""
+    return np.clip(values.astype(np.float64), -LARGEST, LARGEST)
 
 
 def _learner(model: dict[str, Any]) -> dict[str, Any]:
