@@ -119,6 +119,9 @@ def _robust(_walk: Walk, step: Any, wires: Wires) -> Wires:
 
 def _bent(_walk: Walk, step: Any, wires: Wires) -> Wires:
     """A rising step that is no straight line."""
+    if getattr(step, "method", "") == "box-cox":
+        msg = "PowerTransformer(method='box-cox') has no value for zero and below."
+        raise UnsupportedError(msg)
     nan = np.full(len(wires), np.nan)
     return _scaled(step, wires, nan, nan)
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import config_context
 
 from whyglass.core.errors import UnsupportedError
 
@@ -44,8 +45,7 @@ class Stage:
         """Send values through the step's own transform."""
         block = np.ones((len(values), self.width), dtype=self.dtype)
         block[:, self.place] = values
-        with np.errstate(all="ignore"):
-            given = self.step.transform(block)
+        given = self.step.transform(block)
         given = given.toarray() if hasattr(given, "toarray") else np.asarray(given)
         column: NDArray[Any] = given[:, self.out]
         return column
@@ -99,11 +99,10 @@ class Wire:
             values: float64, no NaN.
             start: The type of the user's column, to which a number is cast when it is handed over.
         """
-        here: NDArray[Any] = values.astype(start) if start.kind == "f" and start.itemsize < 8 else values
-        if self.direction == 0:
-            here = np.zeros(len(values))
-        with warnings.catch_warnings():
+        # a search asks about numbers near the largest there are, which steps may send on as infinity
+        with warnings.catch_warnings(), np.errstate(all="ignore"), config_context(assume_finite=True):
             warnings.simplefilter("ignore")
+            here: NDArray[Any] = np.zeros(len(values)) if self.direction == 0 else values.astype(start if start.kind == "f" else np.float64)
             for stage in self.stages:
                 here = stage(here.astype(stage.dtype))
         return here.astype(np.float64)
@@ -115,14 +114,13 @@ def largest_below(threshold: Floats) -> Floats:
     The cast rounds to nearest, ties to even, so the answer is the midpoint between the last float32 that passes and
     the next one, or the float64 just below it.
     """
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", under="ignore"):
         last = threshold.astype(np.float32)
-    last = np.where(last.astype(np.float64) > threshold, np.nextafter(last, np.float32(-np.inf)), last)
-    following = np.nextafter(last, np.float32(np.inf))
-    middle = (_wide(last) + _wide(following)) / 2.0
-    with np.errstate(over="ignore"):
+        last = np.where(last.astype(np.float64) > threshold, np.nextafter(last, np.float32(-np.inf)), last)
+        following = np.nextafter(last, np.float32(np.inf))
+        middle = (_wide(last) + _wide(following)) / 2.0
         passes = middle.astype(np.float32) <= last
-    answer = np.where(passes, middle, np.nextafter(middle, -np.inf))
+        answer = np.where(passes, middle, np.nextafter(middle, -np.inf))
     return np.where(np.isinf(threshold), threshold, answer)
 
 

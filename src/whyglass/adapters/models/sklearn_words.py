@@ -71,7 +71,7 @@ def kind(estimator: Any, trees: int | None) -> str:
 
 
 def _spaced(name: str) -> str:
-    """ "KernelRidge" -> "kernel ridge"; capitals in a row stay as they are."""
+    """Turn KernelRidge into "kernel ridge"; words with several capitals stay as they are."""
     letters = [(" " if i and c.isupper() and not name[i - 1].isupper() else "") + c for i, c in enumerate(name)]
     words = "".join(letters).split()
     return " ".join(w if sum(c.isupper() for c in w) > 1 else w.lower() for w in words)
