@@ -28,6 +28,7 @@ OWN = {
     "adapters/frames": {"narwhals", "pandas", "polars", "pyarrow"},
     "adapters/formats": {"pyarrow"},
     "adapters/stream": {"pyarrow"},
+    "adapters/shap": {"shap"},
     "adapters/models/sklearn": {"sklearn", "scipy"},
     "adapters/models/xgboost": {"xgboost"},
     "adapters/models/lightgbm": {"lightgbm"},

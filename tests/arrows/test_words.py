@@ -56,7 +56,7 @@ def test_no_tracked_text_holds_a_banned_word(root):
         "cd '/" + "root/x'",
         "/" + "home/anna/data.csv",
         "https://" + "pypi" + ".org/simple",
-        "registry." + "npmjs.org",
+        "registry.npm" + "js.org",
     ],
 )
 def test_a_banned_word_is_caught(text):

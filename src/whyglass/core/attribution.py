@@ -209,6 +209,14 @@ class Attribution(Explanation):
             msg = f"This is not a whole Attribution: {type(error).__name__}: {error}."
             raise InputError(msg) from error
 
+    def to_shap(self) -> Any:
+        """The result as a ``shap.Explanation``, so that shap's plots take it.
+
+        Raises:
+            MissingExtraError: If shap is not installed.
+        """
+        return registry.load("exports", "shap")(self)
+
     def with_provenance(self, **changes: Any) -> Attribution:
         """The same result with some provenance entries replaced."""
         return replace(self, provenance=replace(self.provenance, **changes))

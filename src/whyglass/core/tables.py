@@ -159,6 +159,8 @@ HOSTS = (
 
 KERNELS = (Row("warm", "whyglass.kernels.warm:warm", summary="Compile the kernels off the click path."),)
 
+EXPORTS = (Row("shap", "whyglass.adapters.shap:explanation", extra="shap", summary="A shap.Explanation, for shap's plots and tools."),)
+
 MODEL_FILES = (
     Row(
         "skops",
@@ -198,6 +200,7 @@ TABLES: dict[str, tuple[Row, ...]] = {
     "views": VIEWS,
     "hosts": HOSTS,
     "kernels": KERNELS,
+    "exports": EXPORTS,
     "model files": MODEL_FILES,
     "demos": DEMOS,
 }
