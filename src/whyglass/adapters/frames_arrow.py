@@ -141,9 +141,9 @@ def _numbers(values: Floats, dtype: Any) -> Any:
 
 def _category_maker(column: Column, text: str) -> Callable[[Floats], Any]:
     categories, count = column.categories, len(column.categories)
-    if text == "bool":
-        flags = pa.array([False, True, None])
-        return lambda values: flags.take(pa.array(np.where((values == 0) | (values == 1), values, 2).astype(np.int32)))
+    if not text.startswith("dictionary") and (text == "null" or out.flags(categories)):
+        flags = pa.array([*categories, None, None])
+        return lambda values: flags.take(pa.array(out.places(values, count)))
     numeric = bool(categories) and all(isinstance(c, (int, float)) and not isinstance(c, bool) for c in categories)
     plain = type_of(text)
     if plain is not None and not text.startswith("dictionary"):

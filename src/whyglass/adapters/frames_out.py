@@ -50,6 +50,11 @@ def numbers(values: Floats, dtype: np.dtype[Any]) -> NDArray[Any]:
     return out if bool((out == values).all()) else values.copy()
 
 
+def flags(categories: tuple[Any, ...]) -> bool:
+    """Whether the categories are True and False."""
+    return bool(categories) and all(isinstance(v, bool) for v in categories)
+
+
 def unseen(categories: tuple[Any, ...]) -> Any:
     """A value that is none of the categories and of their type: text, or one above the largest number."""
     if categories and all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in categories):

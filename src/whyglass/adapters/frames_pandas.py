@@ -81,10 +81,17 @@ def _values(values: Any, name: str) -> Raw:
         factorise(name, values.tolist())
         raise
     if values.dtype != object:
-        return Raw(name, str(values.dtype), "categorical", codes=codes.astype(np.intp), values=tuple(unique.tolist()))
+        return Raw(name, _text_type(values.dtype), "categorical", codes=codes.astype(np.intp), values=tuple(unique.tolist()))
     gone = np.flatnonzero(codes < 0)
     marker = values.iloc[int(gone[0])] if len(gone) else np.nan
     return from_objects(name, codes.astype(np.intp), unique.tolist(), marker)
+
+
+def _text_type(dtype: Any) -> str:
+    """Pandas writes its own text type kept in Arrow and Arrow's text type alike."""
+    if isinstance(dtype, pd.StringDtype) and str(dtype) == "string":
+        return f"string[{dtype.storage}]"
+    return "utf8[pyarrow]" if isinstance(dtype, pd.ArrowDtype) and str(dtype) == "string[pyarrow]" else str(dtype)
 
 
 def writer(schema: Schema) -> Callable[[Floats], pd.DataFrame]:
@@ -156,13 +163,14 @@ def _extension_maker(categories: tuple[Any, ...], dtype: Any) -> Callable[[Float
     """Text, nullable booleans and the like: a small array of the values, taken from by position."""
     count = len(categories)
     strings = types.is_string_dtype(dtype)
-    words: list[Any] = [*categories, out.UNSEEN] if strings else list(categories)
+    known_unseen = strings or (types.is_numeric_dtype(dtype) and not types.is_bool_dtype(dtype))
+    words: list[Any] = [*categories, out.unseen(categories)] if known_unseen else list(categories)
     known = pd.array(words, dtype=dtype)
 
     def take(values: Floats) -> Any:
         place = out.places(values, count)
         place[place == count + 1] = -1
-        if not strings:
+        if not known_unseen:
             place[place == count] = -1
         return known.take(place, allow_fill=True)
 

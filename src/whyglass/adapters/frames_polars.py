@@ -147,10 +147,9 @@ def _numbers(name: str, values: Floats, dtype: Any) -> pl.Series:
 
 def _category_maker(column: Column, text: str) -> Callable[[Floats], pl.Series]:
     name, categories, count = column.name, column.categories, len(column.categories)
-    if text == "Boolean":
-        flags = pl.Series(name, [False, True, None], dtype=pl.Boolean)
-        return lambda values: flags.gather(np.where((values == 0) | (values == 1), values, 2).astype(np.uint32))
-    if text == "Enum" and all(isinstance(c, str) for c in categories):
+    if out.flags(categories):
+        known = pl.Series(name, [*categories, None, None], dtype=pl.Boolean)
+    elif text == "Enum" and all(isinstance(c, str) for c in categories):
         known = pl.Series(name, [*categories, None, None], dtype=pl.Enum(list(categories)))
     elif categories and all(isinstance(c, (int, float)) and not isinstance(c, bool) for c in categories):
         known = pl.Series(name, [*categories, out.unseen(categories), None], strict=False).cast(_number_type(text))
