@@ -1,0 +1,144 @@
+// What every component of the workbench is given: the state, the rows, the answers, and the gestures that change them.
+
+import { signal } from "@preact/signals";
+import { createContext } from "preact";
+import { useContext } from "preact/hooks";
+import type { Connection } from "../../bridge/connection";
+import type { Mounted } from "../../bridge/root";
+import type { Meta, State } from "../../bridge/types";
+import { hasUrl, openStore, type Store, writeShare } from "../../parts/state";
+import type { Tips } from "../../parts/tooltip";
+import { copyText } from "../../parts/dialog";
+import { Answers } from "./answers";
+import { Rows } from "./rows";
+import type { Words } from "./words";
+
+export function defaults(meta: Meta): State {
+  return {
+    case: 0,
+    edits: {},
+    filter: "all",
+    query: "",
+    sort: "order",
+    brush: null,
+    selection: null,
+    pin: null,
+    tab: "case",
+    fact: -1,
+    space: "probability",
+    output: meta.output,
+  };
+}
+
+export type DialogName = "" | "python" | "keys" | "read";
+
+export class Desk {
+  readonly store: Store<State>;
+  readonly rows: Rows;
+  readonly answers: Answers;
+  readonly words: Words;
+  readonly dialog = signal<DialogName>("");
+  readonly toast = signal("");
+  readonly theme = signal("light");
+  /** Which fact rows to point at from the outside (E key). */
+  tips: Tips | null = null;
+  private toastTimer = 0;
+
+  constructor(
+    readonly link: Connection,
+    readonly mounted: Mounted,
+  ) {
+    this.store = openStore(link, defaults(link.meta));
+    this.rows = new Rows(link, this.store);
+    this.answers = new Answers(this.rows);
+    this.words = this.rows.words;
+    this.theme.value = mounted.theme();
+    mounted.onTheme((theme) => (this.theme.value = theme));
+  }
+
+  get meta(): Meta {
+    return this.link.meta;
+  }
+
+  get root(): HTMLElement {
+    return this.mounted.root;
+  }
+
+  /** First element inside the view that fits, never outside. */
+  find<E extends HTMLElement>(selector: string): E | null {
+    return this.root.querySelector<E>(selector);
+  }
+
+  say(text: string): void {
+    this.toast.value = text;
+    clearTimeout(this.toastTimer);
+    this.toastTimer = window.setTimeout(() => (this.toast.value = ""), 2600);
+  }
+
+  open(id: number): void {
+    if (this.store.state.peek().case === id) return this.store.set({ tab: "case" });
+    this.store.set({ case: id, edits: {}, tab: "case" });
+  }
+
+  move(by: number): void {
+    const shown = this.rows.shown.peek();
+    if (!shown.length) return;
+    const at = shown.indexOf(this.answers.caseRow.peek());
+    const next = at < 0 ? 0 : Math.max(0, Math.min(shown.length - 1, at + by));
+    this.open(this.rows.id(shown[next]));
+  }
+
+  edit(column: number, value: number): void {
+    if (!this.answers.canEdit.peek()) return this.say("This page has no model in it: values can be looked at, not changed.");
+    const own = this.answers.original.peek()?.[column];
+    const edits = { ...this.store.state.peek().edits };
+    if (Object.is(own, value) || own === value) delete edits[String(column)];
+    else edits[String(column)] = Number.isNaN(value) ? null : value;
+    this.store.set({ edits }, { step: `edit-${column}` });
+  }
+
+  reset(): void {
+    this.store.set({ edits: {} });
+  }
+
+  pin(): void {
+    const { pin, case: id } = this.store.state.peek();
+    if (pin !== null) return this.store.set({ pin: null });
+    this.store.set({ pin: id });
+    this.say("Pinned. Move to another case: dashed outlines show this one.");
+  }
+
+  clearSelection(): void {
+    const { brush, selection } = this.store.state.peek();
+    if (brush || selection) this.store.set({ brush: null, selection: null });
+  }
+
+  clearAll(): void {
+    this.store.set({ filter: "all", query: "", brush: null, selection: null });
+  }
+
+  get canShare(): boolean {
+    return hasUrl(this.link.host);
+  }
+
+  async share(): Promise<void> {
+    const hash = writeShare(this.store.state.peek(), defaults(this.meta));
+    history.replaceState(null, "", hash);
+    const done = await copyText(location.href, this.root);
+    this.say(done ? "Link copied: case, edits and filters are inside it." : "The link is in the address bar: case, edits and filters are inside it.");
+  }
+
+  async copy(text: string, what: string): Promise<void> {
+    const done = await copyText(text, this.root);
+    this.say(done ? `${what} copied.` : "The page may not write to the clipboard here: select the text and copy it.");
+  }
+}
+
+const Context = createContext<Desk | null>(null);
+export const DeskProvider = Context.Provider;
+
+export function useDesk(): Desk {
+  const desk = useContext(Context);
+  if (!desk) throw new Error("A part of the workbench was drawn outside of it.");
+  return desk;
+}

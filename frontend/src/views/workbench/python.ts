@@ -1,0 +1,79 @@
+// The code that rebuilds what is on screen. Everything that comes from data is written as a Python literal.
+
+import type { Meta, State } from "../../bridge/types";
+
+/** A Python literal: text with escapes, numbers without a trailing .0, None for missing. */
+export function literal(value: string | number | null): string {
+  if (value === null || (typeof value === "number" && Number.isNaN(value))) return "None";
+  if (typeof value === "number") return String(value);
+  return JSON.stringify(value).replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
+export interface Written {
+  readonly meta: Meta;
+  readonly state: State;
+  /** Encoded values of the case before edits. */
+  readonly row: Float64Array | null;
+  /** How a column's value is written back into the caller's frame: the category itself, or the number. */
+  readonly raw: (column: number, value: number) => string | number | null;
+  readonly level: (value: number) => string;
+  readonly prediction: number;
+}
+
+function edits(written: Written): string[] {
+  const pairs = Object.entries(written.state.edits).map(([key, value]) => {
+    const j = Number(key);
+    return `${literal(written.meta.columns[j].name)}: ${literal(written.raw(j, value ?? NaN))}`;
+  });
+  return pairs.length ? [`row = row.assign(**{${pairs.join(", ")}})      # the what-if`] : [];
+}
+
+/** Python that reproduces the selection and the explanation on screen. */
+export function pythonFor(written: Written): string {
+  const { meta, state } = written;
+  const space = state.space === "margin" ? ', space="margin"' : meta.scale === "probability" ? ', space="probability"' : "";
+  const target = meta.outputs.length ? `, target=${literal(meta.outputs[state.output] ?? "")}` : "";
+  const lines = [
+    ...(meta.python.imports.length ? meta.python.imports : ["import whyglass as wg"]),
+    "",
+    `view = wg.show(${meta.python.call}, model=${meta.python.model})`,
+    `view.state = ${stateLiteral(state)}`,
+  ];
+  if (state.selection) lines.push(`people = view.selected_frame()      # ${state.selection.length} rows`);
+  lines.push(
+    "",
+    `view.selection = [${state.case}]`,
+    "row = view.selected_frame()",
+    ...edits(written),
+    `why = wg.explain(${meta.python.model}, row${target}${space})      # prediction ${written.level(written.prediction)}`,
+    "why.to_frame()",
+  );
+  return lines.join("\n");
+}
+
+function stateLiteral(state: State): string {
+  const keep: [string, unknown][] = [
+    ["case", state.case],
+    ["edits", state.edits],
+    ["tab", state.tab],
+    ["filter", state.filter],
+    ["query", state.query],
+    ["sort", state.sort],
+    ["brush", state.brush],
+    ["selection", state.selection],
+    ["pin", state.pin],
+    ["space", state.space],
+  ];
+  const dull: { [key: string]: unknown } = { edits: "{}", tab: '"case"', filter: '"all"', query: '""', sort: '"order"', brush: "null", selection: "null", pin: "null", space: '"probability"' };
+  const told = keep.filter(([key, value]) => JSON.stringify(value) !== dull[key]);
+  return `{${told.map(([key, value]) => `${literal(key)}: ${python(value)}`).join(", ")}}`;
+}
+
+function python(value: unknown): string {
+  if (value === null || typeof value === "number" || typeof value === "string") return literal(value);
+  if (typeof value === "boolean") return value ? "True" : "False";
+  if (Array.isArray(value)) return `[${value.map(python).join(", ")}]`;
+  return `{${Object.entries(value as object)
+    .map(([key, item]) => `${literal(key)}: ${python(item)}`)
+    .join(", ")}}`;
+}

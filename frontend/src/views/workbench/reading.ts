@@ -1,0 +1,37 @@
+// "How do I read this?": two plain sentences for each part, where it stands.
+
+import { html } from "htm/preact";
+import type { VNode } from "preact";
+import { useState } from "preact/hooks";
+import { type Desk, useDesk } from "./desk";
+
+export type PartName = "map" | "scale" | "bars" | "curves" | "swarm" | "dependence" | "calibration" | "alike";
+
+function sentences(part: PartName, desk: Desk): string {
+  const { words } = desk;
+  const many = words.many;
+  const chance = !words.regression;
+  const texts: { [part in PartName]: string } = {
+    map: `Each dot is one of the ${many}; two dots lie close together when the model's reasons for them are alike. Drag over a group to list only those.`,
+    scale: chance
+      ? `The needle is the prediction, on a line from 0 to 100%. The soft band says how many held-out ${many} with about this score really had the outcome, so a band around the needle means that the percentage can be believed.`
+      : `The needle is the prediction, on a line from the smallest to the largest one made for these ${many}. The tick shows the average, and what was recorded where it is known.`,
+    bars: `Start at the average on top and follow the bars down: each fact moves the prediction to the right (orange) or to the left (blue), and the last one ends at the prediction. A bar speaks of the model's arithmetic for this case, not of cause and effect.`,
+    curves: `Each curve shows what the model would say if only this fact were different, with the dot where it is now. The dotted line is ${desk.meta.decision === null ? "the average" : "the decision line"}; drag the dot to try another value.`,
+    swarm: `Each dot is one of the ${many}: to the right of the line the fact raised the prediction, to the left it lowered it. Dark dots have high values, light dots low ones, grey where values have no order.`,
+    dependence: `Across is the value of the fact, ${chance ? "upwards the points" : "upwards the amount"} that it added for each of the ${many}. Black marks are the mean with its 95% interval; two clouds of different shade hint that another fact changes its effect.`,
+    calibration: `Across is the score that was given, upwards how often the outcome really happened among held-out ${many} with that score. Marks on the dashed line mean that the percentages can be taken at their word.`,
+    alike: `These lie closest to this case on the map, so the model reasons alike about them. Press one to open it.`,
+  };
+  return texts[part];
+}
+
+/** A small question mark that opens its two sentences beneath it. */
+export function Read({ part }: { part: PartName }): VNode {
+  const desk = useDesk();
+  const [open, setOpen] = useState(false);
+  return html`<span class="read"
+    ><button class="q" data-read=${part} aria-expanded=${open ? "true" : "false"} aria-label="How do I read this?" data-tip=${open ? null : "How do I read this?"} onClick=${() => setOpen(!open)}>?</button>
+    ${open && html`<span class="cap answer" role="note">${sentences(part, desk)}</span>`}</span
+  >` as VNode;
+}

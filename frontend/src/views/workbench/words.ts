@@ -1,0 +1,162 @@
+// How this view says things: values, levels, pushes, people. All text from data stays text.
+
+import type { Column, Meta, Space } from "../../bridge/types";
+import { count, MINUS, number, percent, points, signed, withUnit, write } from "../../parts/format";
+import { phrase } from "./sentence";
+
+const MONEY = /^[$€£¥]|[$€£¥]$/;
+
+export class Words {
+  readonly regression: boolean;
+
+  constructor(readonly meta: Meta) {
+    this.regression = meta.scale === "value";
+  }
+
+  column(j: number): Column {
+    return this.meta.columns[j];
+  }
+
+  title(j: number): string {
+    return this.meta.columns[j].title || this.meta.columns[j].name;
+  }
+
+  /** The title inside a sentence: a small first letter, abbreviations kept. */
+  name(j: number): string {
+    const title = this.title(j);
+    return /^[A-Z][^A-Z]*$/.test(title) ? title.charAt(0).toLowerCase() + title.slice(1) : title;
+  }
+
+  value(j: number, v: number): string {
+    return write(this.column(j), v);
+  }
+
+  phrase(j: number, v: number): string {
+    return phrase(this.title(j), this.value(j, v), v, MONEY.test(this.column(j).unit));
+  }
+
+  /** A prediction: "70%", "$12,400". */
+  level(v: number): string {
+    if (Number.isNaN(v)) return "unknown";
+    return this.regression ? withUnit(this.meta.unit, v) : percent(v);
+  }
+
+  /** A number on the scale of the waterfall's axis. */
+  tick(v: number, space: Space): string {
+    if (space === "margin") return number(Number(v.toPrecision(6)));
+    return this.regression ? withUnit(this.meta.unit, v) : `${Math.round(v * 100)}%`;
+  }
+
+  /** A contribution with its sign: "+11.2" points, "+$1,200", "+0.82". */
+  push(v: number, space: Space): string {
+    if (space === "margin") return Math.abs(v) < 0.005 ? "\u00b10.00" : (v < 0 ? MINUS : "+") + Math.abs(v).toFixed(2);
+    if (!this.regression) return points(v);
+    return v === 0 ? "\u00b10" : (v < 0 ? MINUS : "+") + withUnit(this.meta.unit, Math.abs(v));
+  }
+
+  /** The same in whole units, for the sentence. */
+  pushWhole(v: number, space: Space): string {
+    return space === "margin" || this.regression ? this.push(v, space) : points(v, 0);
+  }
+
+  /** Half of an interval, without sign. */
+  spread(v: number, space: Space): string {
+    if (space === "margin") return v.toFixed(2);
+    return this.regression ? withUnit(this.meta.unit, v) : (v * 100).toFixed(1);
+  }
+
+  /** A coarse push: "≈ +11". */
+  rough(v: number, space: Space): string {
+    return `\u2248 ${space === "margin" ? signed(Number(v.toPrecision(1))) : this.pushWhole(v, space)}`;
+  }
+
+  unitName(space: Space): string {
+    if (space === "margin") return "margin";
+    return this.regression ? "" : "points";
+  }
+
+  /** "1 person", "24 people", "3 cases". */
+  people(n: number): string {
+    return `${count(n)} ${n === 1 ? this.one : this.many}`;
+  }
+
+  get one(): string {
+    return this.meta.noun === "people" ? "person" : this.meta.noun.replace(/s$/, "");
+  }
+
+  get many(): string {
+    return this.meta.noun;
+  }
+
+  /** What a class is called: for a binary task the outcome fragments, else the output's name. */
+  outputName(k: number): string {
+    return this.meta.outputs[k] ?? "";
+  }
+
+  /** The decision line in words; the average where there is none. */
+  get line(): string {
+    return this.meta.decision === null ? "average" : percent(this.meta.decision);
+  }
+
+  private short(j: number, v: number): string {
+    const column = this.column(j);
+    const bare = column.kind === "numeric" && !column.unit;
+    return bare || Number.isNaN(v) || column.kind !== "numeric" && v < 0 ? `${this.name(j)} ${this.value(j, v)}` : this.value(j, v);
+  }
+
+  /** The two lines that say who a case is. */
+  describe(value: (j: number) => number, detail: readonly number[]): [string, string] {
+    const primary = this.meta.primary.length ? this.meta.primary : [0];
+    const join = (js: readonly number[]): string => js.map((j) => this.short(j, value(j))).join(", ");
+    return [join(primary), join(detail)];
+  }
+
+  /** Columns of the second line: three facts that are neither on the first nor protected. */
+  detailColumns(): number[] {
+    const first = new Set(this.meta.primary.length ? this.meta.primary : [0]);
+    const rest = this.meta.columns.map((_, j) => j).filter((j) => !first.has(j));
+    const open = rest.filter((j) => this.column(j).role !== "protected");
+    return (open.length >= 3 ? open : rest).slice(0, 3);
+  }
+}
+
+/** Width of text without a layout, from the widths of single characters; kerning is far below a pixel. */
+export class Ruler {
+  private widths = new Map<string, number>();
+  private context: CanvasRenderingContext2D | null;
+
+  constructor(private font: string) {
+    this.context = document.createElement("canvas").getContext("2d");
+    if (this.context) this.context.font = this.font;
+  }
+
+  width(text: string): number {
+    let sum = 0;
+    for (const char of text) {
+      let w = this.widths.get(char);
+      if (w === undefined) {
+        w = this.context?.measureText(char).width ?? 7;
+        this.widths.set(char, w);
+      }
+      sum += w;
+    }
+    return sum;
+  }
+
+  /** How many lines text takes when it wraps at blanks. */
+  lines(text: string, room: number): number {
+    if (this.width(text) <= room) return 1;
+    let lines = 1;
+    let at = 0;
+    for (const word of text.split(/(?<=[\s-])/)) {
+      const w = this.width(word);
+      if (at > 0 && at + w > room) {
+        lines += 1;
+        at = 0;
+      }
+      lines += Math.max(0, Math.ceil(w / room) - 1);
+      at += Math.min(w, room);
+    }
+    return lines;
+  }
+}
