@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from whyglass.core.version import VERSION as __version__
+
 if TYPE_CHECKING:
     from whyglass import datasets as datasets
     from whyglass.core.attribution import Attribution as Attribution
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
     from whyglass.facade import methods as methods
     from whyglass.facade import show as show
     from whyglass.facade import wrap as wrap
-
-__version__ = "0.1.0"
 
 _FACE = {
     **dict.fromkeys(("wrap", "explain", "show", "load", "methods"), "whyglass.facade"),

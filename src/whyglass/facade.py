@@ -8,7 +8,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from whyglass.core.executor import Executor
 from whyglass.core.model import Model
 from whyglass.core.row import Row
 from whyglass.core.schema import Dataset
+from whyglass.core.version import VERSION
 from whyglass.core.view import View
 from whyglass.core.wanted import Wanted
 
@@ -262,13 +262,10 @@ def _one_output(answer: Attribution, target: str, model: Model) -> Attribution:
 
 
 def _versions(model: Model) -> dict[str, str]:
-    found = {"python": platform.python_version(), "numpy": np.__version__}
-    for name in ("whyglass", str(model.provenance.get("library", ""))):
-        try:
-            if name:
-                found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "not installed as a package"
+    found = {"python": platform.python_version(), "numpy": np.__version__, "whyglass": VERSION}
+    library, _, version = str(model.provenance.get("library", "")).partition(" ")
+    if library:
+        found[library] = version
     return found
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from whyglass.core.background import default_background
 from whyglass.core.errors import UnsupportedError
 from whyglass.core.model import Model
 from whyglass.core.schema import Dataset
+from whyglass.core.version import VERSION
 from whyglass.core.view import View
 from whyglass.views import page_model
 from whyglass.views.answers import Answers, stream
@@ -102,7 +102,7 @@ def _meta(subject: Subject, theme: str) -> dict[str, Any]:
     outputs = list(model.outputs if model else subject.result.output_names if subject.result else ())
     return {
         "view": "workbench",
-        "version": metadata.version("whyglass"),
+        "version": VERSION,
         "title": words["title"] or (model.name if model else "Saved explanation"),
         "subtitle": words["subtitle"] or (model.kind if model else _saved_line(subject.result)),
         "kind": model.kind if model else "",
