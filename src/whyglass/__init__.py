@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from whyglass.core.version import VERSION as __version__
+from whyglass.core.version import VERSION
 
 if TYPE_CHECKING:
     from whyglass import datasets as datasets
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from whyglass.facade import methods as methods
     from whyglass.facade import show as show
     from whyglass.facade import wrap as wrap
+
+__version__ = VERSION
 
 _FACE = {
     **dict.fromkeys(("wrap", "explain", "show", "load", "methods"), "whyglass.facade"),
