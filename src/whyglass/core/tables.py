@@ -30,6 +30,7 @@ METHODS = (
         frozenset({"trees"}),
         "shap",
         max_columns=14,
+        parameters={"first": None},
         laws=_EXACT,
         cost="Grows with trees x background rows + 2^columns x background rows; no model call.",
         citation="Lundberg & Lee 2017, NeurIPS; enumerated through leaf masks and a subset-sum transform.",
