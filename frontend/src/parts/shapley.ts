@@ -32,7 +32,7 @@ export interface ExplainOptions {
   output: number;
   space?: Space;
   signal?: AbortSignal;
-  /** Called with the estimate after the first rows and then after every slice; not with the final answer. */
+  /** Called with the estimate after the first slice and every further one; not with the final answer. */
   onProgress?: (part: Explained) => void;
   /** Milliseconds at a stretch. */
   budget?: number;
@@ -72,9 +72,9 @@ export class Explainer {
     const key = keyOf(row, output, space);
     const before = this.known.get(key);
     if (before) return before;
-    let last = -Infinity;
+    let last = performance.now();
     const report = (make: () => Explained): void => {
-      if (!onProgress || performance.now() - last < 2 * budget) return;
+      if (!onProgress || performance.now() - last < budget) return; // an answer that takes one slice comes once, exact
       last = performance.now();
       onProgress(make());
     };
@@ -127,7 +127,7 @@ export class Explainer {
     const closed = space === "margin" || model.raw.link === "identity";
     const target = { base: this.average(output, space), prediction: model.predictOne(row, output, space) };
     if (!closed && !affordable(game, order, model.raw.marginOutputs)) {
-      return yield* this.sample(game, row, output, target, report);
+      return yield* this.sample(game, row, { output, rows, ...target }, report);
     }
     const sums = new Sums(model.raw.features, order.length, true);
     const one = closed ? this.closedForm(game, output) : this.enumerated(game, output);
@@ -182,12 +182,13 @@ export class Explainer {
   private *sample(
     game: Game,
     row: Float64Array,
-    output: number,
-    target: Target,
+    asked: Target & { output: number; rows: number },
     report: (make: () => Explained) => void,
   ): Generator<unknown, Explained> {
     const { model, order } = this;
-    const sums = new Sums(model.raw.features, MOST_SAMPLES, false);
+    const { output } = asked;
+    const most = Math.min(MOST_SAMPLES, asked.rows);
+    const sums = new Sums(model.raw.features, most, false);
     const values = new Float64Array(row.length);
     const margins = new Float64Array(model.raw.marginOutputs);
     const random = generator(7);
@@ -202,7 +203,7 @@ export class Explainer {
         before = now;
       }
     };
-    for (let n = 0; n < MOST_SAMPLES; n++) {
+    for (let n = 0; n < most; n++) {
       values.fill(0);
       const columns = game.against(order[n % order.length] as number);
       for (let i = columns.length - 1; i > 0; i--) {
@@ -212,11 +213,11 @@ export class Explainer {
       walk(columns, false);
       walk(columns, true);
       sums.add(values);
-      if (n + 1 >= COARSE) report(() => sums.answer(target));
+      if (n + 1 >= COARSE) report(() => sums.answer(asked));
       if (n >= order.length && n % 64 === 0 && (sums.fine() || performance.now() > end)) break;
       yield;
     }
-    return sums.answer(target);
+    return sums.answer(asked);
   }
 }
 
@@ -267,6 +268,8 @@ class Sums {
     const mean = this.total / n;
     const spread = Math.max(0, this.totalSquare - n * mean * mean);
     const missing = prediction - base - mean;
+    const far = spread > 1e-18 ? (missing * missing) / spread : 0; // the slope is itself uncertain
+    const left = this.finite ? 1 - n / this.all : 1;
     for (let j = 0; j < width; j++) {
       const own = (this.value[j] as number) / n;
       if (exact || n === 0) {
@@ -275,9 +278,8 @@ class Sums {
       }
       const slope = spread > 1e-18 ? ((this.cross[j] as number) - n * own * mean) / spread : 0;
       const rest = Math.max(0, (this.square[j] as number) - n * own * own - slope * slope * spread);
-      const left = this.finite ? 1 - n / this.all : 1;
       values[j] = own + slope * missing;
-      errors[j] = Math.sqrt(((rest / Math.max(1, n - 2)) * left) / n);
+      errors[j] = Math.sqrt((rest / Math.max(1, n - 2)) * (left / n + far));
     }
     return { values, errors: exact ? null : errors, base, prediction, exact, used: n, total: this.all };
   }
