@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from whyglass.core import registry
 from whyglass.core.attribution import Attribution
-from whyglass.core.errors import InputError, WhyglassError
+from whyglass.core.errors import InputError
 from whyglass.core.model import Model
 from whyglass.core.schema import Column, Dataset, Schema
 
 TRAIN, HELD_OUT = 0, 1
 SPLITS = ("train", "held out")
-MISSING_CODE, UNSEEN_CODE = -2, -1
+MISSING_CODE = -2
+MOST_FAILURES = 200  # a dozen bad rows among 100,000 cost about so many failing calls
 
 Array = NDArray[np.float64]
 
@@ -130,16 +131,27 @@ def _class_name(value: Any) -> str:
 
 
 def predict_safely(predict: Callable[[Array], Array], matrix: Array, outputs: int) -> Array:
-    """Predict every row that can be: where the model raises on a batch, it is halved until the bad rows stand alone."""
-    try:
-        return predict(matrix)
-    except WhyglassError:
-        raise
-    except Exception:  # noqa: BLE001  (the model is the user's; one bad row must not hide the others)
-        if len(matrix) <= 1:
-            return np.full((len(matrix), outputs), np.nan)
-        half = len(matrix) // 2
-        return np.concatenate([predict_safely(predict, matrix[:half], outputs), predict_safely(predict, matrix[half:], outputs)])
+    """Predict every row that can be: where the model raises on a batch, it is halved until the bad rows stand alone.
+
+    Raises:
+        Exception: What the model raised, when it fails on most of what it is asked: then the fault is not in a row.
+    """
+    found = np.full((len(matrix), outputs), np.nan)
+    waiting = [slice(0, len(matrix))]
+    failures: list[Exception] = []
+    while waiting:
+        part = waiting.pop()
+        try:
+            found[part] = predict(matrix[part])
+        except Exception as error:
+            failures.append(error)
+            size = part.stop - part.start
+            if len(failures) > MOST_FAILURES or size == len(matrix) == 1:
+                raise failures[0] from error
+            if size > 1:
+                middle = part.start + size // 2
+                waiting += [slice(part.start, middle), slice(middle, part.stop)]
+    return found
 
 
 def pack_column(column: Column, values: Array) -> NDArray[Any]:
