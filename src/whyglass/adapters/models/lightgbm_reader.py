@@ -22,6 +22,7 @@ LINKS = {"poisson": "exp", "gamma": "exp", "tweedie": "exp", "multiclass": "soft
 SIGMOIDS = frozenset({"binary", "multiclassova"})
 CATEGORICAL, DEFAULT_LEFT = 1, 2
 MISSING_NONE, MISSING_ZERO = 0, 1
+ZERO = float(np.float32(1e-35))  # values this small are taken for 0 before any split
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +156,7 @@ def _flatten(trees: Sequence[dict[str, str]], scale: float) -> dict[str, Any]:
     return {
         "roots": roots.astype(np.int32),
         "feature": _fill(total, at_inner, feature, -1),
-        "threshold": _fill(total, at_inner, np.where(categorical, 0.0, threshold), 0.0),
+        "threshold": _fill(total, at_inner, np.where(categorical, 0.0, _beyond_zero(threshold)), 0.0),
         "left": linked[0].astype(np.int32),
         "right": linked[1].astype(np.int32),
         "missing_left": _fill(total, at_inner, missing_left, fill=False),
@@ -205,6 +206,12 @@ def _missing_left(decision: NDArray[np.int64], threshold: Floats, categorical: N
         msg = "it treats zero as missing (zero_as_missing) and sends it against its value, which a forest cannot express"
         raise UnsupportedError(msg)
     return np.asarray(np.where(missing == MISSING_NONE, zero_left, default) & ~categorical)
+
+
+def _beyond_zero(threshold: Floats) -> Floats:
+    """Thresholds moved out of the zone around zero, whose values all go where zero goes."""
+    below, above = (threshold >= -ZERO) & (threshold < 0.0), (threshold >= 0.0) & (threshold < ZERO)
+    return np.where(below, np.nextafter(-ZERO, -np.inf), np.where(above, ZERO, threshold))
 
 
 def _members(

@@ -1,4 +1,4 @@
-"""XGBoost's saved models (JSON, any version since 1.0) -> flat trees. NumPy only: the library itself is not needed.
+"""XGBoost's saved models (JSON, tested from 1.7 on) -> flat trees. NumPy only: the library itself is not needed.
 
 XGBoost rounds a value to float32 and goes left when it is less than a float32 threshold. ``last_left`` gives the
 largest float64 that does, so that kernels compare ``x <= threshold`` in float64 and take the same branch.
@@ -79,7 +79,7 @@ def read_forest_json(raw: bytes | str, *, rounds: int | None = None) -> Forest:
     """A saved XGBoost model as a forest over the model's own columns and category codes.
 
     Args:
-        raw: What ``Booster.save_raw("json")`` or ``save_model("x.json")`` gave, from any version since 1.0.
+        raw: What ``Booster.save_raw("json")`` or ``save_model("x.json")`` gave; tested from version 1.7 on.
         rounds: Use the first boosting rounds only; None uses all, as a native ``Booster`` does.
 
     Returns:
