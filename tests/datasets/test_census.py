@@ -58,11 +58,19 @@ def test_education_alone_has_an_order(bunch):
     assert not any("?" in str(v) or str(v) != str(v).strip() for c in bunch.X for v in bunch.X[c].unique())
 
 
-def test_splits_have_the_same_rate_within_chance(bunch):
-    earns = bunch.y == "more than $50K"
-    rates = [earns[bunch.split == s].mean() for s in ("train", "held out")]
+def alike(earns, split):
+    rates = [earns[split == s].mean() for s in ("train", "held out")]
     error = np.sqrt(0.24 * 0.76 * (1 / 24420 + 1 / 8141))
-    assert abs(rates[0] - rates[1]) < 4 * error
+    return abs(rates[0] - rates[1]) < 4 * error
+
+
+def test_splits_have_the_same_rate_within_chance(bunch):
+    assert alike(bunch.y == "more than $50K", bunch.split)
+
+
+def test_a_split_by_age_would_be_noticed(bunch):
+    oldest = np.argsort(-bunch.X["Age"].to_numpy(), kind="stable")
+    assert not alike(bunch.y[oldest] == "more than $50K", np.sort(bunch.split)[::-1])
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -109,7 +109,7 @@ def writer(schema: Schema) -> Callable[[Floats], Any]:
     titles = list(schema.names)
 
     def write(matrix: Floats) -> Any:
-        return pa.Table.from_arrays([make(np.ascontiguousarray(matrix[:, i])) for i, make in enumerate(makers)], names=titles)
+        return pa.Table.from_arrays([make(matrix[:, i].copy()) for i, make in enumerate(makers)], names=titles)
 
     return write
 

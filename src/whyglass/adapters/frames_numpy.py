@@ -81,12 +81,13 @@ def writer(schema: Schema) -> Callable[[Floats], NDArray[Any]]:
     numeric = bool(dtypes) and "" not in dtypes
 
     def write(matrix: Floats) -> NDArray[Any]:
-        arrays = [make(matrix[:, i]) for i, make in enumerate(makers)]
+        arrays = [make(np.ascontiguousarray(matrix[:, i])) for i, make in enumerate(makers)]
         if (same and not same.startswith("object")) or numeric:
             return np.column_stack(arrays) if arrays else matrix.copy()
         result = np.empty(matrix.shape, dtype=object)
         for i, array in enumerate(arrays):
-            result[:, i] = array
+            # nanoseconds would become whole numbers among objects, microseconds become datetimes
+            result[:, i] = array.astype(f"{array.dtype.kind}8[us]") if array.dtype.kind in "Mm" else array
         return result
 
     return write

@@ -29,15 +29,17 @@ def plain(column: Column) -> str:
 
 def places(values: Floats, count: int) -> NDArray[np.intp]:
     """Codes as positions in a table of ``count`` categories followed by [unseen, missing]."""
-    out = np.where(np.isnan(values), count + 1, values).astype(np.intp)
-    out[(out < 0) | (out > count + 1)] = count
+    out = np.fmax(values, -1.0).astype(np.intp)
+    out[(out < 0) | (out >= count)] = count
+    out[np.isnan(values)] = count + 1
     return out
 
 
 def codes(values: Floats, count: int) -> NDArray[np.int32]:
     """Codes with -1 for both missing and unseen, as categorical types want them."""
-    out = np.where(np.isnan(values), -1, values).astype(np.int32)
-    out[(out < 0) | (out >= count)] = -1
+    out = np.fmax(values, -1.0).astype(np.int32)
+    if len(out) and out.max() >= count:
+        out[out >= count] = -1
     return out
 
 

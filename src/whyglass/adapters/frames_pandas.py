@@ -103,7 +103,7 @@ def writer(schema: Schema) -> Callable[[Floats], pd.DataFrame]:
     makers = [maker(c) for c in schema.columns]
 
     def write(matrix: Floats) -> pd.DataFrame:
-        arrays = {i: make(matrix[:, i]) for i, make in enumerate(makers)}
+        arrays = {i: make(np.ascontiguousarray(matrix[:, i])) for i, make in enumerate(makers)}
         frame = pd.DataFrame(arrays, index=pd.RangeIndex(len(matrix)), copy=False)
         frame.columns = labels
         return frame

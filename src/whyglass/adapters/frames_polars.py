@@ -95,7 +95,7 @@ def writer(schema: Schema) -> Callable[[Floats], pl.DataFrame]:
     makers = [maker(c) for c in schema.columns]
 
     def write(matrix: Floats) -> pl.DataFrame:
-        return pl.DataFrame([make(matrix[:, i]) for i, make in enumerate(makers)])
+        return pl.DataFrame([make(np.ascontiguousarray(matrix[:, i])) for i, make in enumerate(makers)])
 
     return write
 
