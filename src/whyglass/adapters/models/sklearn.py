@@ -8,7 +8,7 @@ read exactly is not offered; the reason stands in ``Model.provenance["refused"]`
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -102,7 +102,7 @@ def _take_apart(estimator: Any) -> _Parts:
     while True:
         if hasattr(last, "best_estimator_"):
             last = last.best_estimator_
-        elif type(last).__name__ == "Pipeline":
+        elif type(last).__name__ == "Pipeline" and type(last).__module__.startswith("sklearn."):
             front.extend(step for _, step in last.steps[:-1])
             last = last.steps[-1][1]
         elif type(last).__name__ == "FrozenEstimator":
@@ -138,14 +138,21 @@ def _walk(parts: _Parts, given: Given) -> tuple[Walk, list[Wire]]:
     walk = Walk()
     for step in parts.front:
         wires = walk.through(step, wires)
+    for wire in wires:
+        column = given.schema.columns[wire.source]
+        if column.kind not in ("numeric", "categorical"):
+            msg = f"Column {column.name!r} reaches the model as {column.kind}, which no tree splits on directly."
+            raise UnsupportedError(msg)
     return walk, wires
 
 
 def _read_trees(parts: _Parts, wires: list[Wire], given: Given, answer: sklearn_answers.Answer) -> Forest:
     grove = sklearn_trees.read(parts.last)
-    if grove.space == "probability" and answer.task == "regression":
-        msg = f"{type(parts.last).__name__} was wrapped as a regression, but its trees hold class probabilities."
-        raise UnsupportedError(msg)
+    if answer.task == "regression" and hasattr(parts.last, "classes_"):
+        if grove.space == "probability" or parts.last.loss == "exponential":
+            msg = f"{type(parts.last).__name__} was wrapped as a regression, but its trees do not add up to its decision score."
+            raise UnsupportedError(msg)
+        grove = replace(grove, link="identity", space="value")
     if len(grove.feature) and int(grove.feature.max()) >= len(wires):
         msg = f"{type(parts.last).__name__} tests column {int(np.max(grove.feature))}, but {len(wires)} columns reach it."
         raise UnsupportedError(msg)

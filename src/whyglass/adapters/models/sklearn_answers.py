@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import is_classifier, is_clusterer, is_outlier_detector
 from sklearn.exceptions import NotFittedError
+from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from whyglass.adapters.models.sklearn_columns import Given
@@ -50,11 +51,16 @@ def check(estimator: Any) -> None:
     try:
         check_is_fitted(estimator)
     except NotFittedError:
-        msg = f"This {name} is not fitted. Call fit(X, y) first, then wrap it."
-        raise ModelError(msg) from None
+        fitted = False
     except TypeError as error:
         msg = f"{name} is no estimator: {error}"
         raise ModelError(msg) from None
+    else:
+        # a Gaussian process answers from its prior before it has seen anything
+        fitted = get_tags(estimator).requires_fit or getattr(estimator, "n_features_in_", None) is not None
+    if not fitted:
+        msg = f"This {name} is not fitted. Call fit(X, y) first, then wrap it."
+        raise ModelError(msg)
     if not hasattr(estimator, "predict"):
         takes = "classifiers, regressors, outlier detectors and clusterers"
         msg = f"{name} has no predict, so there is nothing to explain. wrap takes {takes}."
@@ -103,7 +109,7 @@ class _Asker:
         given = frame.to_pandas() if self.frame == "arrow" else frame
         if self.quiet:
             with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message="X does not have valid feature names")
+                warnings.filterwarnings("ignore", message="X (does not have valid|has) feature names")
                 answer = self.ask(given)
         else:
             answer = self.ask(given)

@@ -22,7 +22,7 @@ class Given:
         data: The encoded training rows, or None.
         frame: The kind of frame the model is asked in.
         order: For each column the estimator was fitted on, which of the user's columns it is.
-        quiet: Whether the estimator knows names that the frame does not carry, so that scikit-learn would warn.
+        quiet: Whether only one of estimator and frame knows names, about which scikit-learn would warn at every call.
     """
 
     schema: Schema
@@ -51,7 +51,7 @@ def match(estimator: Any, wanted: Wanted) -> Given:
         if names is not None and wanted.feature_names is None:
             schema = Schema(tuple(replace(c, name=n) for c, n in zip(data.schema.columns, names, strict=True)))
             data = replace(data, schema=schema)
-        return Given(data.schema, data, data.frame, tuple(range(len(data.schema))), quiet=names is not None)
+        return Given(data.schema, data, data.frame, tuple(range(len(data.schema))), quiet=(names is None) != (data.frame == "numpy"))
     return _by_name(estimator, names, data)
 
 
@@ -123,6 +123,8 @@ def _as_category(column: Column, values: list[Any], seen: np.ndarray[Any, Any]) 
 
 
 def _codes(values: np.ndarray[Any, Any], categories: tuple[Any, ...]) -> np.ndarray[Any, Any]:
+    if not all(isinstance(v, (int, float)) for v in categories):
+        return np.where(np.isnan(values), np.nan, -1.0)
     known = np.array(categories, dtype=np.float64)
     place = np.searchsorted(known, values).clip(max=max(len(known) - 1, 0))
     return np.where(np.isnan(values), np.nan, np.where(known[place] == values, place, -1.0))

@@ -61,13 +61,13 @@ def _link(estimator: Any, task: str) -> tuple[str, str]:
     if name in _LOGS:
         identity = name == "TweedieRegressor" and (estimator.link == "identity" or (estimator.link == "auto" and estimator.power <= 0))
         return ("identity", "value") if identity else ("exp", "margin")
+    if task == "regression":
+        return "identity", "value"
     if name in _LOGISTIC:
         if not binary and getattr(estimator, "multi_class", "auto") == "ovr":
             msg = f"{name} fits one model a class and rescales their answers, which is no linear model with a link."
             raise UnsupportedError(msg)
         return ("sigmoid" if binary else "softmax"), "margin"
-    if task == "regression":
-        return "identity", "value"
     if name == "SGDClassifier" and estimator.loss == "log_loss" and binary:
         return "sigmoid", "margin"
     msg = f"{name} has no linear form whose link gives its answer. wrap(..., task='regression') explains its decision score."

@@ -50,18 +50,11 @@ class Front:
 
 
 def start_types(schema: Schema) -> list[np.dtype[Any]]:
-    """The number type of each column as it is handed to the model; float64 for those that hold no plain numbers.
-
-    Raises:
-        UnsupportedError: If a column holds neither numbers nor categories.
-    """
+    """The number type of each column as it is handed to the model; float64 for those that hold no plain numbers."""
     return [_start(column) for column in schema.columns]
 
 
 def _start(column: Column) -> np.dtype[Any]:
-    if column.kind not in ("numeric", "categorical"):
-        msg = f"Column {column.name!r} holds {column.kind} values, which no tree splits on directly."
-        raise UnsupportedError(msg)
     try:
         dtype = np.dtype(column.dtype.removesuffix("#").lower())
     except TypeError:
