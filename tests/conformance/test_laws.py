@@ -18,7 +18,7 @@ def table(rows=300, seed=0):
     rng = np.random.default_rng(seed)
     frame = pd.DataFrame(rng.normal(size=(rows, 4)), columns=COLUMNS)
     y = (frame["age"] + frame["hours"] * frame["score"] + 0.3 * rng.normal(size=rows) > 0).astype(int)
-    frame["unused"] = 1.0  # constant while the models learn, so that no model can use it
+    frame["unused"] = 0.0  # constant while the models learn, and zero, so that not even a penalised intercept can use it
     return frame, y.to_numpy()
 
 
