@@ -1,0 +1,59 @@
+"""One small view, the same clicks and keys, in every host."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+wait_until = sys.modules["hosts"].wait_until
+
+EVERYWHERE = ("file", "web", "lab", "notebook", "marimo", "streamlit")
+LIVE = EVERYWHERE[1:]
+
+
+def line(page, name, text):
+    page.locator(f'[data-line="{name}"]', has_text=text).wait_for()
+
+
+@pytest.mark.parametrize("host", EVERYWHERE, indirect=True)
+def test_a_view_is_carried(page, host):
+    host.open(page, "tiny")
+    page.locator(
+        f'[data-view="tiny"][data-host="{"html" if host.name == "file" else "jupyter" if host.name in ("lab", "notebook") else host.name}"]'
+    ).wait_for()
+    line(page, "first", "10264 bytes")
+    page.get_by_text("Tiny & <b>small</b>").first.wait_for()
+    page.locator('[data-case="2"]').click()
+    line(page, "state", "case 2")
+    slider = page.get_by_label("x", exact=True)
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    line(page, "state", "case 2, selection none, x 1")
+    page.locator("#brush").click()
+    line(page, "state", "selection 1 3")
+    if host.live:
+        line(page, "explain", 'result {"case":2,"nan":null} 10+3')
+        line(page, "predict", "result 2")
+        wait_until(lambda: host.state().get("selection") == [1, 3])
+        assert host.state() == {"case": 2, "x": 1, "selection": [1, 3]}
+        host.order({"selection": [4], "case": 0})
+        if not host.pushes:
+            page.locator('[data-case="0"]').click()
+        line(page, "state", "case 0, selection 4, x 1")
+    if host.ours:
+        assert page.complaints == []
+
+
+@pytest.mark.parametrize("host", LIVE, indirect=True)
+def test_a_slow_model_is_asked_three_times_at_most(page, host):
+    host.open(page, "slow")
+    slider = page.get_by_label("x", exact=True)
+    slider.focus()
+    for _ in range(20):
+        page.keyboard.press("ArrowRight")
+    line(page, "predict", "result 40")
+    calls = [entry["call"] for entry in host.heard() if "call" in entry]
+    assert len(calls) <= 3
+    assert calls[-1] == 20
