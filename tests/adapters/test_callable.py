@@ -76,6 +76,16 @@ def test_one_column_of_shares_with_two_recorded_classes_is_the_second_class(y):
     assert np.array_equal(answer[:, 1], score(table()))
 
 
+@pytest.mark.parametrize("y", [["a", 1] * 60, [np.datetime64("2024-01-01")] * 120, [0.5, 1.5] * 60, list(range(120)), [None, np.nan] * 60])
+def test_outcomes_that_are_no_classes(y):
+    assert adapt(score, wanted(y=np.array(y, dtype=object))).task == "regression"
+
+
+def test_recorded_whole_numbers_name_three_outputs():
+    model = adapt(lambda X: np.full((len(X), 3), 1 / 3), wanted(y=[2.0, 0.0, 10.0] * 40))
+    assert model.outputs == ("0", "2", "10")
+
+
 def test_asked_for_classification_without_y():
     model = adapt(score, wanted(task="classification"))
     assert model.outputs == ("class 0", "class 1")

@@ -79,6 +79,7 @@ def test_every_kind_of_frame_holds_the_same_people(bunch, kind):
     assert isinstance(X, KINDS[kind])
     asked = frames.read(bunch.X).schema
     if kind == "numpy":
+        assert frames.read(X, feature_names=bunch.names).schema.names == tuple(NAMES)
         assert X[0, 1] == BACHELOR
         assert sum(isinstance(v, float) for v in X[:, 2]) == 1843
     assert np.array_equal(frames.read(X, schema=asked).matrix, frames.read(bunch.X).matrix, equal_nan=True)

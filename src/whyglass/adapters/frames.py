@@ -27,7 +27,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whyglass.adapters import frames_numpy
-from whyglass.adapters.frames_numpy import array_column
 from whyglass.adapters.frames_raw import Floats, Raw, encode, infer
 from whyglass.core.errors import InputError, nearest
 from whyglass.core.schema import Column, Dataset, Schema
@@ -287,11 +286,6 @@ def build(
 
 def _category_type(frame: str, ordered: bool) -> str:
     return {"numpy": "object", "pandas": "category", "polars": "Enum" if ordered else "Categorical"}.get(frame, "dictionary[int32,string]")
-
-
-def column_of(values: Any, name: str = "") -> Raw:
-    """One array, Series or list as a raw column."""
-    return array_column(name, np.asarray(values))
 
 
 def read_file(path: str | Path, frame: str | None = None) -> Any:

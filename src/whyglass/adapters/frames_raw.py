@@ -219,7 +219,7 @@ def _encode_numbers(raw: Raw, column: Column) -> Floats:
     gone = np.isnan(given)
     if gone.all():
         return given
-    if raw.kind != "numeric" or any(isinstance(v, str) or not _is_number(v + 0 if isinstance(v, bool) else v) for v in column.categories):
+    if raw.kind != "numeric" or not all(isinstance(v, bool) or _is_number(v) for v in column.categories):
         raise _wrong(column, _first(raw), _one_of(column))
     known = np.array([float(v) for v in column.categories])
     order = np.argsort(known)

@@ -48,6 +48,7 @@ def census(as_frame: Literal["numpy", "pandas", "polars", "arrow"] | None = None
         X=columns.frame(names, as_frame),
         y=columns.text("y"),
         split=columns.text("split"),
+        names=names,
         protected=("Gender", "Ethnicity"),
         units=_UNITS,
         labels=_LABELS,

@@ -27,6 +27,7 @@ class Bunch:
         X: (rows, columns) frame of the kind that was asked for.
         y: (rows,) array of text: the recorded outcome of each row.
         split: (rows,) array of text: "train" or "held out".
+        names: Names of the columns of X, for ``feature_names=`` where X is a numpy array.
         protected: Names of the columns that must not decide.
         units: Column name -> how its numbers are written, such as "{} h".
         labels: Words for sentences: "title" of the model, "outcome" and "opposite" (what a row may do), "noun" (what rows
@@ -39,6 +40,7 @@ class Bunch:
     X: Any
     y: NDArray[Any]
     split: NDArray[Any]
+    names: tuple[str, ...] = ()
     protected: tuple[str, ...] = ()
     units: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)

@@ -19,6 +19,7 @@ from whyglass.core.wanted import Wanted
 
 Floats = NDArray[np.float64]
 SAMPLE = 50
+MOST_CLASSES = 20
 SUM_ERROR = 1e-3
 TASKS = ("classification", "regression")
 
@@ -159,11 +160,11 @@ def _classes(estimator: Any, data: Dataset) -> tuple[str, ...]:
     if data.y is None or data.y.ndim != 1:
         return ()
     values = [v for v in dict.fromkeys(data.y.tolist()) if v is not None and v == v]  # noqa: PLR0124  (NaN is no class)
-    counts = all(isinstance(v, (str, bool)) for v in values) or (len(values) == 2 and all(float(v).is_integer() for v in values))
-    if not counts:
-        whole = all(isinstance(v, int) for v in values) and len(values) <= 20
-        return tuple(str(v) for v in sorted(values)) if whole else ()
-    return tuple(str(v) for v in sorted(values))
+    named = all(isinstance(v, (str, bool)) for v in values)
+    whole = all(isinstance(v, (int, float)) and float(v).is_integer() for v in values)
+    if not named and not (whole and len(values) <= MOST_CLASSES):
+        return ()
+    return tuple(str(int(v) if isinstance(v, float) else v) for v in sorted(values, key=lambda v: (type(v).__name__, v)))
 
 
 def _task(answer: Floats, classes: tuple[str, ...]) -> str:
