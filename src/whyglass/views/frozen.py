@@ -17,7 +17,7 @@ CURVE_STEPS = 255
 
 
 def freeze(
-    answers: Answers, meta: dict[str, Any], *, embed_model: bool = True, rows: int = MOST_ROWS
+    answers: Answers, meta: dict[str, Any], *, embed_model: bool = True, rows: int = MOST_ROWS, keep: tuple[int, ...] = ()
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Meta and tables of a page that must answer everything by itself.
 
@@ -26,14 +26,16 @@ def freeze(
         meta: Its meta.
         embed_model: Whether the page form of the model travels, so that what-if stays alive.
         rows: The most rows the file carries: a stated seeded sample of the held-out rows, or of all.
+        keep: Rows that it must carry, such as the one that is open.
 
     Returns:
         (meta, tables) for ``hosts.html``.
     """
     subject = answers.subject
-    ids = subject.sample_ids(rows)
-    x, y = subject.map_points()
-    tables = {"cases": stream(pack_cases(subject.shown, ids, subject.output)), "map": stream({"x": x[ids], "y": y[ids]})}
+    wanted = np.setdiff1d(np.array(keep, dtype=np.intp), subject.sample_ids(rows))
+    ids = np.union1d(subject.sample_ids(max(rows - len(wanted), 0)), np.array(keep, dtype=np.intp))
+    x, y = subject.map_points(ids)
+    tables = {"cases": stream(pack_cases(subject.shown, ids, subject.output)), "map": stream({"x": x, "y": y})}
     alive = embed_model and subject.page is not None
     curves = None
     if alive:
@@ -41,8 +43,8 @@ def freeze(
         if subject.background is not None:
             tables["background"] = answers.table_bytes("background")
         sampled, values, note = subject.sampled()
-        keep = np.flatnonzero(np.isin(sampled, ids))[:SAMPLE_ROWS]
-        tables["sample"] = pack_values(sampled[keep], values[keep], note)
+        carried = np.flatnonzero(np.isin(sampled, ids))[:SAMPLE_ROWS]
+        tables["sample"] = pack_values(sampled[carried], values[carried], note)
     else:
         tables["sample"] = pack_values(ids, *_contributions(subject, ids))
         if subject.model is not None:

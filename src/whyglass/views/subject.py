@@ -13,12 +13,14 @@ from whyglass.core.attribution import Attribution
 from whyglass.core.errors import UnsupportedError
 from whyglass.core.model import Model
 from whyglass.core.schema import Dataset
+from whyglass.views.embedding import FlatMap, flat_map
 from whyglass.views.rows import Shown, predict_safely
 
 Array = NDArray[np.float64]
 SAMPLE_ROWS = 600
 SLOW_SAMPLE_ROWS = 60
 SLOW_BUDGET = 256
+LANDMARKS = 500
 ENUMERABLE_COLUMNS = 14
 
 
@@ -125,40 +127,21 @@ class Subject:
         answer = self.explain(self.shown.matrix[ids], **({} if self.quick else {"budget": SLOW_BUDGET}))
         return answer.values[:, :, 0], "exact" if answer.exact else "sampled"
 
-    def map_points(self) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
-        """A place for every shown row: two principal components, so that cases explained alike lie together."""
+    def map_points(self, ids: NDArray[np.intp] | None = None) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
+        """A place for every shown row, or for these: cases explained alike lie together."""
+        rows = np.arange(len(self.shown)) if ids is None else ids
         with self._lock:
             if "map" not in self._memo:
-                self._memo["map"] = _plane(self._explained())
-            found: tuple[NDArray[np.uint16], NDArray[np.uint16]] = self._memo["map"]
-            return found
+                self._memo["map"] = flat_map(self._likeness(self.sample_ids(LANDMARKS)))
+            found: FlatMap = self._memo["map"]
+        return found.place(self._likeness(rows))
 
-    def _explained(self) -> Array:
+    def _likeness(self, ids: NDArray[np.intp]) -> Array:
+        """What rows are compared by: their exact contributions where those cost no model call, else their values."""
         if self.ask is not None and self.model is not None and self.model.can & {"trees", "linear"}:
-            answer = self.ask(self.rows(self.shown.matrix))
-            return answer.values[:, :, min(self.output, answer.values.shape[2] - 1)]
-        return _standardised(self.shown)
-
-
-def _plane(matrix: Array) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
-    if len(matrix) == 0:
-        return np.empty(0, dtype=np.uint16), np.empty(0, dtype=np.uint16)
-    filled = np.nan_to_num(matrix)
-    centred = filled - filled.mean(axis=0, keepdims=True)
-    _, vectors = np.linalg.eigh(centred.T @ centred)
-    plane = centred @ vectors[:, ::-1][:, :2]
-    # An eigenvector has no sign of its own: the heaviest column points up, on every machine.
-    heaviest = np.abs(vectors[:, ::-1][:, :2]).argmax(axis=0)
-    signs = np.sign(vectors[:, ::-1][heaviest, np.arange(plane.shape[1])])
-    plane = plane * np.where(signs == 0, 1, signs)
-    return _spread(plane[:, 0]), _spread(plane[:, 1] if plane.shape[1] > 1 else np.zeros(len(plane)))
-
-
-def _spread(values: Array) -> NDArray[np.uint16]:
-    low, high = np.quantile(values, [0.005, 0.995])
-    share = np.clip((values - low) / ((high - low) or 1.0), 0, 1)
-    places: NDArray[np.uint16] = (share * 65535).astype(np.uint16)
-    return places
+            answer = self.ask(self.rows(self.shown.matrix[ids]))
+            return np.nan_to_num(answer.values[:, :, min(self.output, answer.values.shape[2] - 1)])
+        return _standardised(self.shown)[ids]
 
 
 def _standardised(shown: Shown) -> Array:

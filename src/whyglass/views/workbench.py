@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -60,20 +61,24 @@ def build(
     subject = Subject(shown, model, ask, background, output, space, result, page)
     answers = Answers(subject)
     meta = _meta(subject, options.get("theme", "auto"))
-    first = _first_tables(answers, meta)
-    frozen_options = {"embed_model": options.get("embed_model", True)}
     view = View(
         name="workbench",
         meta=meta,
-        first=first,
+        first=_first_tables(answers, meta),
         actions=answers.actions(),
         frame_rows=shown.pick,
-        freeze=lambda **more: freeze(answers, meta, **{**frozen_options, **more}),
         fallback=_fallback(subject),
         theme=options.get("theme", "auto"),
     )
     view.state = _first_state(subject)
+    view.freeze = partial(_frozen, answers, view, embed_model=options.get("embed_model", True))
     return view
+
+
+def _frozen(answers: Answers, view: View, **options: Any) -> tuple[dict[str, Any], dict[str, bytes]]:
+    state = view.state
+    keep = tuple(int(i) for i in (state.get("case"), state.get("pin")) if i is not None)
+    return freeze(answers, view.meta, **{"keep": keep, **options})
 
 
 def _shown_output(result: Attribution | None, model: Model | None) -> int:
