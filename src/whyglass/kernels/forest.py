@@ -79,7 +79,7 @@ def matrix(X: Any) -> Floats:
 def blocks(rows: int, executor: Blocks | None, most: int) -> list[slice]:
     """Cut rows so that every thread gets several blocks and none is larger than ``most``."""
     workers = 1 if executor is None else executor.workers
-    size = max(32, min(most, -(-rows // (4 * workers))))
+    size = max(64, min(most, -(-rows // (256 * workers)) * 64))
     return [slice(start, min(start + size, rows)) for start in range(0, rows, size)]
 
 
