@@ -176,7 +176,7 @@ def test_a_decision_score_is_a_value_when_asked_for():
         linear = scores.linear()
         wanted = np.asarray(estimator.decision_function(X)).reshape(len(X), -1)
         np.testing.assert_allclose(X.to_numpy() @ linear.coefficients.T + linear.intercept, wanted, rtol=0, atol=1e-9)
-        np.testing.assert_array_equal(scores.predict(X), wanted)
+        np.testing.assert_allclose(scores.predict(X), wanted, rtol=0, atol=1e-12)
         assert len(scores.outputs) == width
     with pytest.raises(ModelError, match="predicts numbers"):
         adapt(linear_model.Ridge().fit(X, y.str.len()), Wanted(data=read(X), task="classification"))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import warnings
 
+import lightgbm
 import numpy as np
 import pandas as pd
 import pytest
+import xgboost
 from sklearn import compose, ensemble, feature_selection, linear_model, pipeline, preprocessing, tree
 from sklearn import impute as imputing
 from sklearn.decomposition import PCA
@@ -291,6 +293,32 @@ def test_the_largest_float64_that_goes_left_is_found():
     with np.errstate(over="ignore"):
         assert (found.astype(np.float32) <= t).all()
         assert (np.nextafter(found, np.inf).astype(np.float32) > t).all()
+
+
+FOREIGN = {
+    "xgboost": lambda: xgboost.XGBClassifier(n_estimators=15, max_depth=5, n_jobs=1),
+    "lightgbm": lambda: lightgbm.LGBMClassifier(n_estimators=15, n_jobs=1, verbose=-1),
+}
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("name", FOREIGN)
+def test_another_librarys_trees_are_read_behind_the_steps(name, sparse, walker):
+    X, y = table()
+    front = columns(preprocessing.StandardScaler(), one_hot(sparse_output=sparse, drop="first"), sparse_threshold=float(sparse))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        estimator = pipeline.make_pipeline(front, FOREIGN[name]()).fit(X, kinds(y) if name == "lightgbm" else y > 2)
+    model = adapt(estimator, Wanted(data=read(X, y=y)))
+    if sparse and name == "xgboost":
+        assert "sparse_output=False" in model.provenance["refused"]["trees"]
+        return
+    assert "trees" in model.can, model.provenance["refused"]
+    matrix = rows_of(model, walker)
+    np.testing.assert_allclose(walker.predict(model.trees(), matrix), asked(estimator, model, matrix), rtol=0, atol=2e-6)
+    assert model.kind.startswith("gradient-boosted trees")
+    broken = walker.predict(walker.broken(model.trees(), "threshold"), matrix)
+    assert np.abs(broken - asked(estimator, model, matrix)).max() > 1e-3
 
 
 LINEAR = {

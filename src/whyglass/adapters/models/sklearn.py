@@ -13,24 +13,34 @@ from typing import Any
 
 import numpy as np
 
-from whyglass.adapters.models import sklearn_answers, sklearn_columns, sklearn_fold, sklearn_linear, sklearn_trees, sklearn_words
+from whyglass.adapters.models import (
+    sklearn_answers,
+    sklearn_columns,
+    sklearn_fold,
+    sklearn_foreign,
+    sklearn_linear,
+    sklearn_trees,
+    sklearn_words,
+)
 from whyglass.adapters.models.sklearn_columns import Given
 from whyglass.adapters.models.sklearn_hash import content_hash
 from whyglass.adapters.models.sklearn_pipeline import Walk
-from whyglass.adapters.models.sklearn_probe import Front, fill, start_types
+from whyglass.adapters.models.sklearn_probe import Front, fill, start_types, typical_row
 from whyglass.adapters.models.sklearn_wires import Wire
 from whyglass.core.errors import UnsupportedError
 from whyglass.core.forest import Forest, Linear
 from whyglass.core.model import Model
+from whyglass.core.row import Row
 from whyglass.core.wanted import Wanted
 
 
 @dataclass(frozen=True, eq=False)
 class _Parts:
-    """An estimator taken apart: what comes before the last step, and the last step."""
+    """An estimator taken apart: what comes before the last step, the last step, and the adapter of its library if another."""
 
     front: tuple[Any, ...]
     last: Any
+    row: Row | None = None
 
 
 def adapt(estimator: Any, wanted: Wanted) -> Model:
@@ -58,23 +68,20 @@ def adapt(estimator: Any, wanted: Wanted) -> Model:
         refused = {"trees": str(error), "linear": str(error)}
     answer = sklearn_answers.find(estimator, parts.last, given, wanted)
     abilities: dict[str, Callable[..., Any]] = {"predict": answer.predict}
-    count = None
+    words = ""
     if not refused:
-        readers: dict[str, Callable[[], Forest | Linear]] = {
-            "trees": lambda: _read_trees(parts, wires, given, answer),
-            "linear": lambda: sklearn_linear.read(parts.last, wires, given.schema, answer.task),
-        }
-        for name, reader in readers.items():
-            try:
-                held = reader()
-            except UnsupportedError as error:
-                refused[name] = str(error)
-            else:
-                abilities[name] = _Held(held)
-                count = held.n_trees if isinstance(held, Forest) else count
+        try:
+            forest, words = _read_trees(parts, wires, given, answer)
+            abilities["trees"] = _Held(forest)
+        except UnsupportedError as error:
+            refused["trees"] = str(error)
+        try:
+            abilities["linear"] = _Held(sklearn_linear.read(parts.last, wires, given.schema, answer.task))
+        except UnsupportedError as error:
+            refused["linear"] = str(error)
     return Model(
         name=type(parts.last).__name__,
-        kind=sklearn_words.kind(parts.last, count if count is not None else sklearn_words.trees(parts.last)) + answer.remark,
+        kind=(words or sklearn_words.kind(parts.last, sklearn_words.trees(parts.last))) + answer.remark,
         task=answer.task,
         outputs=answer.outputs,
         schema=given.schema,
@@ -112,12 +119,13 @@ def _take_apart(estimator: Any) -> _Parts:
     encoder = getattr(last, "_preprocessor", None)
     if encoder is not None and hasattr(encoder, "transform"):
         front.append(encoder)
-    return _Parts(tuple(s for s in front if s is not None and s != "passthrough"), last)
+    steps = tuple(s for s in front if s is not None and not isinstance(s, str))
+    return _Parts(steps, last, sklearn_foreign.find(last) if steps else None)
 
 
 def _follow(parts: _Parts, given: Given) -> tuple[Given, list[Wire]]:
     """Which of the user's columns feeds each column of the last step; numbers that meet an encoder become categories."""
-    if type(parts.last).__name__ not in sklearn_trees.READERS and not sklearn_linear.is_linear(parts.last):
+    if parts.row is None and type(parts.last).__name__ not in sklearn_trees.READERS and not sklearn_linear.is_linear(parts.last):
         msg = f"{type(parts.last).__name__} is neither a tree ensemble nor a linear model that whyglass reads."
         raise UnsupportedError(msg)
     walk, wires = _walk(parts, given)
@@ -146,14 +154,21 @@ def _walk(parts: _Parts, given: Given) -> tuple[Walk, list[Wire]]:
     return walk, wires
 
 
-def _read_trees(parts: _Parts, wires: list[Wire], given: Given, answer: sklearn_answers.Answer) -> Forest:
-    grove = sklearn_trees.read(parts.last)
+def _read_trees(parts: _Parts, wires: list[Wire], given: Given, answer: sklearn_answers.Answer) -> tuple[Forest, str]:
+    """The forest over the user's columns, and what a person would call it."""
+    if parts.row is not None:
+        front = Front(parts.front, given.schema, given.frame)
+        sparse = hasattr(front.hand_over(typical_row(given.schema, given.data)[None, :]), "toarray")
+        grove, words = sklearn_foreign.read(parts.last, parts.row, sparse=sparse)
+    else:
+        grove = sklearn_trees.read(parts.last)
+        words = sklearn_words.kind(parts.last, len(grove.roots))
     if answer.task == "regression" and hasattr(parts.last, "classes_"):
-        if grove.space == "probability" or parts.last.loss == "exponential":
+        if grove.space == "probability" or getattr(parts.last, "loss", "") == "exponential":
             msg = f"{type(parts.last).__name__} was wrapped as a regression, but its trees do not add up to its decision score."
             raise UnsupportedError(msg)
         grove = replace(grove, link="identity", space="value")
     if len(grove.feature) and int(grove.feature.max()) >= len(wires):
         msg = f"{type(parts.last).__name__} tests column {int(np.max(grove.feature))}, but {len(wires)} columns reach it."
         raise UnsupportedError(msg)
-    return sklearn_fold.fold(grove, wires, start_types(given.schema))
+    return sklearn_fold.fold(grove, wires, start_types(given.schema)), words

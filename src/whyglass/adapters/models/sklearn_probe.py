@@ -38,15 +38,22 @@ class Front:
 
     def __call__(self, matrix: Floats) -> Floats:
         """What the last step sees of encoded rows: float64 (rows, its columns)."""
+        here = self.hand_over(matrix)
+        here = here.toarray() if hasattr(here, "toarray") else here
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            seen: Floats = check_array(here, dtype=np.float64, ensure_all_finite=False, ensure_min_features=0)
+        return seen
+
+    def hand_over(self, matrix: Floats) -> Any:
+        """The table, sparse or not, that the last step is given for encoded rows."""
         write: Callable[..., Any] = registry.load("frames", "writer")
         here: Any = write(matrix, self.schema, self.frame)
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             for step in self.steps:
                 here = step.transform(here)
-            here = here.toarray() if hasattr(here, "toarray") else here
-            seen: Floats = check_array(here, dtype=np.float64, ensure_all_finite=False, ensure_min_features=0)
-        return seen
+        return here
 
 
 def start_types(schema: Schema) -> list[np.dtype[Any]]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from whyglass.core.errors import UnsupportedError
 
-_NO_BITS = np.zeros((1, 8), dtype=np.uint32)
+NO_BITS = np.zeros((1, 8), dtype=np.uint32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +95,7 @@ def _gather(trees: Sequence[Any], columns: Sequence[NDArray[np.int64]] | None = 
         "right": np.where(leaf, -1, right + shift).astype(np.int32),
         "missing_left": np.concatenate([t.missing_go_to_left for t in trees]).astype(bool),
         "category": np.full(len(leaf), -1, dtype=np.int32),
-        "bitsets": _NO_BITS,
+        "bitsets": NO_BITS,
         "cover": np.concatenate([t.weighted_n_node_samples for t in trees]).astype(np.float64),
     }
     return arrays, sizes
@@ -194,7 +194,7 @@ def _read_hist(estimator: Any) -> Grove:
         right=np.where(leaf, -1, nodes["right"].astype(np.int64) + shift).astype(np.int32),
         missing_left=nodes["missing_go_to_left"].astype(bool),
         category=np.where(category, rows, -1).astype(np.int32),
-        bitsets=np.concatenate([_NO_BITS[:0], *(np.asarray(p.raw_left_cat_bitsets, dtype=np.uint32).reshape(-1, 8) for p in grown)]),
+        bitsets=np.concatenate([NO_BITS[:0], *(np.asarray(p.raw_left_cat_bitsets, dtype=np.uint32).reshape(-1, 8) for p in grown)]),
         cover=nodes["count"].astype(np.float64),
         value=np.where(leaf, nodes["value"], 0.0).astype(np.float64)[:, None],
         tree_output=np.tile(np.arange(outputs, dtype=np.int32), len(grown) // outputs),
