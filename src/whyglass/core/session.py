@@ -59,10 +59,12 @@ class Session:
     Attributes:
         view: What the page shows.
         send: Called with (message, buffers) for everything the page is to hear, from any thread but never by two at once.
+        more: Actions that the host adds to those of the view.
     """
 
     view: View
     send: Send
+    more: Mapping[str, Action] = field(default_factory=dict)
     _lanes: dict[str, _Lane] = field(default_factory=dict)
     _open: dict[Any, _Call] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -149,9 +151,10 @@ class Session:
         if number is None or not isinstance(args, dict):
             msg = "A call needs a number or text as its id, and an object as its args."
             raise InputError(msg)
-        action = self.view.actions.get(name) if isinstance(name, str) else None
+        actions = {**self.more, **self.view.actions}
+        action = actions.get(name) if isinstance(name, str) else None
         if action is None:
-            msg = f"The view {self.view.name!r} has no action {name!r}. {nearest(str(name), self.view.actions)}"
+            msg = f"The view {self.view.name!r} has no action {name!r}. {nearest(str(name), actions)}"
             raise InputError(msg)
         call = _Call(self, number, action, args)
         dropped = None

@@ -6,12 +6,14 @@ import base64
 import gzip
 import hashlib
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from whyglass.core.container import pack, pack_message
 from whyglass.core.errors import InputError
-from whyglass.core.view import View
+from whyglass.core.session import Send, Session
+from whyglass.core.view import Action, Answer, Turn, View
 from whyglass.hosts import page
 
 
@@ -67,6 +69,16 @@ def save(view: View, path: Any, **options: Any) -> Path:
         msg = f"{str(path)!r} cannot be written: {error.strerror or error}"
         raise InputError(msg) from error
     return target
+
+
+def session(view: View, send: Send) -> Session:
+    """A live host's session: the view's own actions, and "export", which answers with this file's bytes."""
+
+    def export(args: Mapping[str, Any], turn: Turn) -> Answer:  # noqa: ARG001  (every action takes a turn)
+        options = {"embed_model": bool(args["embed_model"])} if "embed_model" in args else {}
+        return Answer({"name": f"{view.name}.html"}, (render(view, **options).encode(),))
+
+    return Session(view, send, {"export": Action(export, lane="export")})
 
 
 def _hash(script: str) -> str:

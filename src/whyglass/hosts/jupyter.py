@@ -8,9 +8,8 @@ from typing import Any
 
 from whyglass.core.container import pack, plain
 from whyglass.core.errors import MissingExtraError
-from whyglass.core.session import Session
 from whyglass.core.view import View
-from whyglass.hosts import page
+from whyglass.hosts import html, page
 
 FRAMEWORK, EXTRA = "anywidget", "jupyter"
 
@@ -68,7 +67,7 @@ def _widget_class() -> type:
             self._esm = page.asset(view, f"{view.name}.js")
             meta = plain(page.meta_for(view, host))
             super().__init__(meta=meta, state=plain(view.state), first=pack(view.first))
-            self.session = Session(view, self._tell)
+            self.session = html.session(view, self._tell)
             self.observe(self._moved, "state")
             self.on_msg(self._heard)
 

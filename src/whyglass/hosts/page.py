@@ -46,7 +46,7 @@ def joined(view: View, bridge: str) -> str:
 
 def meta_for(view: View, host: str, *, live: bool = True, meta: dict[str, Any] | None = None) -> dict[str, Any]:
     """The view's meta with what the page must know about where it is."""
-    return {**(view.meta if meta is None else meta), "view": view.name, "host": host, "live": live, "theme": view.theme}
+    return {**(view.meta if meta is None else meta), "view": view.name, "host": host, "live": live, "exports": live, "theme": view.theme}
 
 
 def document_for(view: View, *, head: str, body: str) -> str:

@@ -22,7 +22,7 @@ from whyglass.core.container import pack, plain
 from whyglass.core.errors import MissingExtraError
 from whyglass.core.session import Session
 from whyglass.core.view import View
-from whyglass.hosts import page
+from whyglass.hosts import html, page
 
 FRAMEWORK = EXTRA = "streamlit"
 PATIENCE_SECONDS = 0.15
@@ -135,7 +135,7 @@ class _Link:
             self._begin()
         if before is not None:
             self._earlier.append(before)
-        self.session = Session(view, _sender(self))
+        self.session = html.session(view, _sender(self))
 
     def renew(self, number: Any) -> None:
         """The page was drawn anew and holds nothing."""
@@ -166,6 +166,7 @@ class _Link:
             return {}
         with self._news:
             self._news.wait_for(lambda: self._outbox or not self._busy(), PATIENCE_SECONDS)
+            busy = self._busy()  # before the outbox: who is not busy any more has put everything into it
             outbox = list(self._outbox)
         view = self.session.view
         data = {
@@ -175,7 +176,7 @@ class _Link:
             "state": plain(view.state),
             "outbox": outbox,
             "heard": self._heard,
-            "open": self._busy(),
+            "open": busy,
         }
         if not self._has:
             data |= {"module": self._bundle, "first": _text(pack(view.first))}

@@ -24,7 +24,7 @@ from whyglass.core.container import pack, pack_message, unpack_message
 from whyglass.core.errors import InputError
 from whyglass.core.session import MAX_BUFFER_BYTES, Session
 from whyglass.core.view import View
-from whyglass.hosts import page
+from whyglass.hosts import html, page
 
 FRAME_BYTES = 4 << 20
 """Proxies cut off large WebSocket frames, so packets travel in slices of this size."""
@@ -179,7 +179,7 @@ class _Site:
         await page_socket.accept()
         loop = asyncio.get_running_loop()
         outgoing: asyncio.Queue[bytes] = asyncio.Queue()
-        session = Session(self.view, lambda message, buffers: _put(loop, outgoing, pack_message(message, buffers)))
+        session = html.session(self.view, lambda message, buffers: _put(loop, outgoing, pack_message(message, buffers)))
         session.greet(page.meta_for(self.view, "web"), self.files.first)
         sender = asyncio.create_task(_send_all(page_socket, outgoing))
         try:
