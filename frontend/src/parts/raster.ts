@@ -62,7 +62,7 @@ export function stamp(
 /** Radius of a point so that a crowd stays readable. */
 export function pointRadius(count: number, area: number): number {
   const room = Math.sqrt(area / Math.max(1, count));
-  return Math.max(0.6, Math.min(2.6, room * 0.42));
+  return Math.max(0.9, Math.min(2.6, room * 0.6));
 }
 
 /** Counts and mean value per cell of `size` pixels: what is drawn above 100,000 points. */

@@ -1,8 +1,98 @@
-// All cases: the model at large.
+// All cases: the model at large. Figures, every fact as a swarm with its weight, one fact in full, and whether the
+// percentages can be believed.
 
 import { html } from "htm/preact";
 import type { VNode } from "preact";
+import { useMemo, useState } from "preact/hooks";
+import { count, measured, percent } from "../../parts/format";
+import { Calibration } from "./calibration";
+import { Waiting } from "./centre";
+import { Dependence } from "./dependence";
+import { type Desk, useDesk } from "./desk";
+import { Read } from "./reading";
+import { measuredOn } from "./side";
+import { SwarmAxis, SwarmRow } from "./swarm";
+import { type World, worldSignal } from "./world";
+
+const MOST_FACTS = 12;
+const KEPT_FACTS = 10;
 
 export function AllCases(): VNode {
-  return html`<section class="glob" aria-label="All cases"></section>` as VNode;
+  const desk = useDesk();
+  const world = useMemo(() => worldSignal(desk.rows), [desk]).value;
+  return html`<section class="glob" aria-label="All cases">
+    <${Figures} />
+    ${world ? html`<${Grid} world=${world} />` : html`<${NotYet} />`}
+  </section>` as VNode;
+}
+
+function NotYet(): VNode {
+  const desk = useDesk();
+  if (desk.rows.sampleState.value === "none") {
+    return html`<div class="msg"><b>There are no contributions to sum up.</b><p>The model at large is drawn from explained cases, and none came with this view.</p></div>` as VNode;
+  }
+  return html`<${Waiting} words=${`Explaining a sample of ${desk.words.many}.`} />` as VNode;
+}
+
+function Figures(): VNode {
+  const desk = useDesk();
+  const { metrics, outcome, decision } = desk.meta;
+  const { words } = desk;
+  const on = measuredOn(desk);
+  const figures: [string, string, string][] = [];
+  const pair = (m: readonly [number, number], digits: number): [string, string] => {
+    const [value, half] = measured(m, digits).split(" \u00b1 ");
+    return [value, half];
+  };
+  if (metrics.auc) figures.push([...pair(metrics.auc, 3), `AUC ${on}`]);
+  if (metrics.accuracy) {
+    const at = decision === null ? "decided right" : `decided right at ${percent(decision)}`;
+    figures.push([percent(metrics.accuracy[0], 1), (metrics.accuracy[1] * 100).toFixed(1), at]);
+  }
+  if (metrics.r2) figures.push([...pair(metrics.r2, 3), `of the variance explained, ${on}`]);
+  const error = metrics["error"];
+  if (Array.isArray(error)) figures.push([words.level(error[0]), "", "off on average"]);
+  if (metrics.n_train) {
+    const share = metrics.rate !== null && metrics.rate !== undefined && outcome ? `, ${percent(metrics.rate)} ${outcome}` : "";
+    figures.push([count(metrics.n_train), "", `training ${words.many}${share}`]);
+  }
+  if (!figures.length) figures.push([count(desk.rows.total), "", words.many]);
+  return html`<div class="gtop">
+    ${figures.map(([value, half, text]) => html`<div><b>${value}${half && html` <span class="muted sm">± ${half}</span>`}</b><span class="sm muted">${text}</span></div>`)}
+  </div>` as VNode;
+}
+
+/** The fact looked at: the one chosen, else the weightiest. */
+export function chosenFact(desk: Desk, world: World): number {
+  const { fact } = desk.store.state.value;
+  return fact >= 0 && fact < desk.meta.columns.length ? fact : (world.facts[0]?.column ?? 0);
+}
+
+function Grid({ world }: { world: World }): VNode {
+  const desk = useDesk();
+  const { words } = desk;
+  const [all, setAll] = useState(false);
+  const shown = all || world.facts.length <= MOST_FACTS ? world.facts : world.facts.slice(0, KEPT_FACTS);
+  const fact = chosenFact(desk, world);
+  const most = Math.max(...world.facts.slice(0, KEPT_FACTS).map((f) => f.size.mean + (Number.isFinite(f.size.half) ? f.size.half : 0)), 1e-12);
+  const unit = words.regression ? "" : ", points";
+  const how = world.exact ? "" : " These contributions are estimates.";
+  return html`<div class="ggrid">
+    <section>
+      <header class="ghead">
+        <h2>All facts <${Read} part="swarm" /></h2>
+        <span class="cap"
+          >Each dot is one of ${count(world.ids.length)} ${words.many}: <span class="down">← lowers</span>, <span class="up">raises →</span> the prediction. Dot
+          shade: <i class="ramp"></i> low to high value.${how}</span
+        >
+        <span class="cap">Mean size of its push${unit}, 95% interval</span>
+      </header>
+      <div role="group" aria-label="Facts by weight">
+        ${shown.map((f) => html`<${SwarmRow} key=${f.column} fact=${f} world=${world} most=${most} pressed=${f.column === fact} />`)}
+      </div>
+      <${SwarmAxis} world=${world} />
+      ${world.facts.length > shown.length && html`<button class="link" onClick=${() => setAll(true)}>${count(world.facts.length - shown.length)} more facts</button>`}
+    </section>
+    <div class="gside"><${Dependence} world=${world} column=${fact} /><${Calibration} /></div>
+  </div>` as VNode;
 }

@@ -82,7 +82,6 @@ function Crumb(): VNode {
 export function outcomeName(desk: ReturnType<typeof useDesk>, y: number): string {
   const { meta, words } = desk;
   if (words.regression) return words.level(y);
-  if (meta.outputs.length === 2 && meta.outcome) return y === meta.output ? meta.outcome : meta.opposite || meta.outputs[y];
   return meta.outputs[y] ?? String(y);
 }
 

@@ -6,6 +6,7 @@ import { useRef } from "preact/hooks";
 import { Curve } from "./control";
 import { useDesk, type Desk } from "./desk";
 import { type Bar, layOut, type Layout, type Step } from "./layout";
+import { Read } from "./reading";
 import { ValueControl } from "./value";
 
 const pc = (v: number): string => `${(100 * v).toFixed(3)}%`;
@@ -65,11 +66,11 @@ export function Facts(): VNode {
   const head = `What it added${unit ? `, in ${unit === "margin" ? "margin units" : unit}` : ""}${from}`;
   const canMore = desk.meta.columns.length > 12;
   return html`<div class=${now.stale ? "rows stale" : "rows"} data-stale=${now.stale ? "true" : "false"} data-exact=${answers.answer.value?.value.exact ? "true" : "false"}>
-    <div class="rh"><span>What is known</span><span>${head} <${SpaceSwitch} /></span><span>What if it were different</span></div>
+    <div class="rh"><span>What is known</span><span>${head} <${Read} part="bars" /></span><span>What if it were different <${Read} part="curves" /></span></div>
     ${rows.map((j, k) => html`<${Fact} key=${j} column=${j} bar=${now.layout?.bars[k] ?? null} step=${now.steps[k] ?? null} layout=${now.layout} coarse=${now.coarse} last=${k === rows.length - 1 && !rest.length} />`)}
     ${rest.length > 0 && html`<${Rest} columns=${rest} bar=${now.layout?.bars[rows.length] ?? null} step=${now.steps[rows.length] ?? null} layout=${now.layout} />`}
     <div class="rf">
-      <span>${canMore && answers.expanded.value && html`<button class="link xs" onClick=${() => (answers.expanded.value = false)}>Show fewer</button>`}</span>
+      <span><${SpaceSwitch} />${canMore && answers.expanded.value && html` <button class="link xs" onClick=${() => (answers.expanded.value = false)}>Show fewer</button>`}</span>
       <div class="wf" aria-hidden="true">
         ${now.layout?.ticks.map((t) => html`<span style=${{ left: pc((t - (now.layout as Layout).lo) / ((now.layout as Layout).hi - (now.layout as Layout).lo)) }}>${words.tick(t, space)}</span>`)}
       </div>
@@ -89,7 +90,7 @@ function SpaceSwitch(): VNode | null {
     ? "The model adds up on another scale, the margin (log-odds).\nThere its contributions are exact without any sampling; they are not percentages."
     : "Back to percentage points: what each fact adds to the chance itself.";
   return html`<button class="link xs space" data-space=${space} data-tip=${tip} onClick=${() => desk.store.set({ space: toMargin ? "margin" : "probability" })}>
-    ${toMargin ? "margin instead" : desk.words.regression ? "own unit instead" : "points instead"}
+    ${toMargin ? "In margin units" : desk.words.regression ? "In its own unit" : "In points"}
   </button>` as VNode;
 }
 

@@ -4,7 +4,7 @@ import { html } from "htm/preact";
 import type { VNode } from "preact";
 import { count } from "../../parts/format";
 import { CaseList } from "./caselist";
-import { useDesk } from "./desk";
+import { type Desk, useDesk } from "./desk";
 import { CaseMap } from "./mapview";
 
 export function Rail(): VNode {
@@ -45,10 +45,11 @@ function Search(): VNode {
   />` as VNode;
 }
 
-function exampleOf(desk: ReturnType<typeof useDesk>): string {
-  const category = desk.meta.columns.find((c, j) => c.kind === "categorical" && c.categories.length > 2 && desk.meta.primary.includes(j));
-  const word = category?.categories.find((c) => c.length < 10)?.toLowerCase();
-  return [word, `#${Math.min(desk.rows.total - 1, 120)}`].filter(Boolean).join(", ");
+/** A word and a number that would find something. */
+function exampleOf({ rows, meta }: Desk): string {
+  const j = [...meta.primary].reverse().find((at) => meta.columns[at].kind === "categorical") ?? -1;
+  const seen = rows.loaded.value && j >= 0 ? rows.words.value(j, rows.table.value(Math.min(3, rows.total - 1), j)).split(/[\s,]/)[0].toLowerCase() : "";
+  return [seen, `#${rows.loaded.value ? rows.id(Math.min(120, rows.loaded.value - 1)) : 0}`].filter(Boolean).join(", ");
 }
 
 function Chips(): VNode {

@@ -1,9 +1,11 @@
 // How this view says things: values, levels, pushes, people. All text from data stays text.
 
 import type { Column, Meta, Space } from "../../bridge/types";
-import { count, MINUS, number, percent, points, signed, withUnit, write } from "../../parts/format";
+import { count, lower, MINUS, number, percent, points, signed, withUnit, write } from "../../parts/format";
 import { phrase } from "./sentence";
 
+// Columns whose values are names of their own.
+const NAMES = /country|nation|state|city|region|name|brand|language|month|day|species/i;
 const MONEY = /^[$€£¥]|[$€£¥]$/;
 
 export class Words {
@@ -32,7 +34,15 @@ export class Words {
   }
 
   phrase(j: number, v: number): string {
-    return phrase(this.title(j), this.value(j, v), v, MONEY.test(this.column(j).unit));
+    return phrase(this.title(j), this.small(j, v), v, MONEY.test(this.column(j).unit));
+  }
+
+  /** A value inside a sentence: a common word loses its capital, a name or an abbreviation keeps it. */
+  small(j: number, v: number): string {
+    const column = this.column(j);
+    const written = this.value(j, v);
+    const common = column.kind === "categorical" && column.role !== "protected" && !NAMES.test(this.title(j)) && /^[A-Z][^A-Z]+$/.test(written);
+    return common ? lower(written) : written;
   }
 
   /** A prediction: "70%", "$12,400". */
@@ -98,16 +108,17 @@ export class Words {
     return this.meta.decision === null ? "average" : percent(this.meta.decision);
   }
 
-  private short(j: number, v: number): string {
+  private short(j: number, v: number, first: boolean): string {
     const column = this.column(j);
-    const bare = column.kind === "numeric" && !column.unit;
-    return bare || Number.isNaN(v) || column.kind !== "numeric" && v < 0 ? `${this.name(j)} ${this.value(j, v)}` : this.value(j, v);
+    const bare = (column.kind === "numeric" && !column.unit) || Number.isNaN(v) || (column.kind !== "numeric" && v < 0);
+    const text = first && !bare ? this.value(j, v) : this.small(j, v);
+    return bare ? `${first ? this.title(j) : this.name(j)} ${text}` : text;
   }
 
   /** The two lines that say who a case is. */
   describe(value: (j: number) => number, detail: readonly number[]): [string, string] {
     const primary = this.meta.primary.length ? this.meta.primary : [0];
-    const join = (js: readonly number[]): string => js.map((j) => this.short(j, value(j))).join(", ");
+    const join = (js: readonly number[]): string => js.map((j, k) => this.short(j, value(j), k === 0)).join(", ");
     return [join(primary), join(detail)];
   }
 
