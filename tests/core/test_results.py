@@ -183,6 +183,15 @@ def test_columns_write_their_values():
     assert [job.write(v) for v in (0.0, 1.0, -1.0, 7.0)] == ["clerk", "nurse", "never seen before", "never seen before"]
 
 
+def test_times_are_written_as_dates():
+    moment = Column("when", kind="time")
+    seconds = float(np.datetime64("2024-02-29T00:00", "s").astype(np.int64))
+    assert moment.write(seconds) == "2024-02-29"
+    assert moment.write(seconds + 3660) == "2024-02-29 01:01"
+    assert moment.write(math.nan) == "missing"
+    assert moment.write(1e30)
+
+
 def test_unknown_column_offers_the_nearest():
     with pytest.raises(InputError, match="Did you mean 'age'"):
         made().schema.index("aeg")

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from whyglass.views.embedding import flat_map
 
 

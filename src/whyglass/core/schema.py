@@ -65,7 +65,8 @@ class Column:
             if not 0 <= code < len(self.categories):
                 return "never seen before"
             return self.category_labels[code] if self.category_labels else str(self.categories[code])
-        return (self.unit or "{}").replace("{}", write_number(value))
+        text = write_time(value) if self.kind == "time" else write_number(value)
+        return (self.unit or "{}").replace("{}", text)
 
     def to_json(self) -> dict[str, Any]:
         """The column as JSON for a view; NaN becomes null."""
@@ -160,6 +161,15 @@ class Dataset:
         digest.update(repr(self.matrix.shape).encode())
         digest.update(np.ascontiguousarray(self.matrix).tobytes())
         return digest.hexdigest()
+
+
+def write_time(value: float) -> str:
+    """Write seconds since 1970 as a date, with the time of day where it is not midnight."""
+    try:
+        moment = np.datetime64(round(value), "s").item()
+        return f"{moment:%Y-%m-%d}" if value % 86_400 == 0 else f"{moment:%Y-%m-%d %H:%M}"
+    except (OverflowError, ValueError, TypeError):
+        return write_number(value)
 
 
 def write_number(value: float) -> str:
