@@ -244,12 +244,14 @@ def test_linear_model_in_the_page(link, evaluate):
 def test_one_leaf_and_no_trees(evaluate):
     leaf = replace(random_forest(1, trees=1, depth=0), base=np.array([0.25]))
     wanted = through(predict(leaf, np.zeros((1, len(KINDS)))), "sigmoid")
-    assert evaluate(leaf, np.zeros((1, len(KINDS))))["predict"][0] == pytest.approx(wanted[0].tolist())
+    assert evaluate(leaf, np.zeros((1, len(KINDS))), categorical=KINDS)["predict"][0] == pytest.approx(wanted[0].tolist())
     empty = {
         f: getattr(leaf, f)[:0] for f in ("roots", "feature", "threshold", "left", "right", "missing_left", "unseen_left", "tree_output")
     }
     empty |= {f: getattr(leaf, f)[:0] for f in ("category_start", "category_count", "cover", "value")}
-    assert evaluate(replace(leaf, **empty), np.zeros((1, len(KINDS))))["predict"][0][0] == pytest.approx(1 / (1 + math.exp(-0.25)))
+    assert evaluate(replace(leaf, **empty), np.zeros((1, len(KINDS))), categorical=KINDS)["predict"][0][0] == pytest.approx(
+        1 / (1 + math.exp(-0.25))
+    )
 
 
 def test_a_forest_too_large_stays_in_python(monkeypatch):

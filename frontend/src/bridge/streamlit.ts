@@ -2,7 +2,7 @@
 // the view and this (build.mjs says how they are joined).
 //
 // Python -> page, `data`, at each run:
-//   {session, meta, state, first?, outbox: [{n, message, buffers: [base64]}], heard, open}
+//   {session, meta, state, first?, outbox: [{n, message, buffers: [base64]}], heard, open}; more is left alone
 //   session  id of the view's Session; a new one draws anew
 //   first    base64 of the container; needed until `has` came (below), then left out
 //   outbox   what Session.send gave, numbered from 1, kept until acknowledged

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from whyglass.adapters.models.boosting import Floats, Header, Ints, RawTrees, to_forest
+from whyglass.adapters.models.boosting import Floats, Header, Ints, RawTrees, checked, to_forest, whole
 from whyglass.core.errors import ModelError, UnsupportedError
 from whyglass.core.forest import Forest, Linear
 
@@ -38,24 +38,24 @@ def read_header(model: dict[str, Any]) -> Header:
     Raises:
         ModelError: If it is no XGBoost model.
     """
-    learner = _learner(model)
-    objective = str(learner["objective"]["name"])
-    numbers = learner["learner_model_param"]
-    booster, _ = _booster(learner)
-    trees = booster.get("model", booster)
-    names = tuple(str(n) for n in learner.get("feature_names") or ())
-    classes = int(numbers.get("num_class", 0) or 0)
-    types = learner.get("feature_types") or ()
-    return Header(
-        objective=objective,
-        names=names,
-        categories=_categories(trees.get("cats")),
-        category_features=frozenset(i for i, t in enumerate(types) if t == "c"),
-        n_features=int(numbers["num_feature"]),
-        n_classes=classes if objective.startswith("multi:") else 2 if objective.startswith("binary:") else 0,
-        rounds=len(trees.get("trees", ())) // _trees_per_round(trees, learner),
-        refused="" if objective in LINKS else f"the objective {objective!r} has no link that a sum of trees can be read through",
-    )
+    with whole("XGBoost"):
+        learner = _learner(model)
+        objective = str(learner["objective"]["name"])
+        numbers = learner["learner_model_param"]
+        booster, _ = _booster(learner)
+        trees = booster.get("model", booster)
+        names = tuple(str(n) for n in learner.get("feature_names") or ())
+        classes = int(numbers.get("num_class", 0) or 0)
+        types = learner.get("feature_types") or ()
+        return Header(
+            objective=objective,
+            names=names,
+            categories=_categories(trees.get("cats")),
+            category_features=frozenset(i for i, t in enumerate(types) if t == "c"),
+            n_features=int(numbers["num_feature"]),
+            n_classes=classes if objective.startswith("multi:") else 2 if objective.startswith("binary:") else 0,
+            refused="" if objective in LINKS else f"the objective {objective!r} has no link that a sum of trees can be read through",
+        )
 
 
 def load(raw: bytes | bytearray | str) -> dict[str, Any]:
@@ -106,18 +106,24 @@ def read_trees(model: dict[str, Any], *, rounds: int | None = None) -> RawTrees:
     if "trees" not in booster.get("model", {}):
         msg = "a linear booster has no trees"
         raise UnsupportedError(msg)
-    held = booster["model"]
+    with whole("XGBoost"):
+        raw = _read(booster["model"], drop, learner, rounds)
+        return in_order(raw) if _needs_order(raw) else raw
+
+
+def _read(held: dict[str, Any], drop: list[float] | None, learner: dict[str, Any], rounds: int | None) -> RawTrees:
     if any("sum_hessian" not in t for t in held["trees"]):
         msg = "its file holds no training weight per node (vector leaves before XGBoost 3.1), which path-dependent values need"
         raise UnsupportedError(msg)
     stop = _stop(held, learner, rounds)
     trees, info = held["trees"][:stop], np.array(held["tree_info"][:stop], dtype=np.int32)
-    link = LINKS[header.objective]
-    base = base_margin(learner, header.objective)
-    raw = _flatten(trees, header.n_features, base, None if drop is None else np.array(drop[:stop], dtype=np.float32))
+    objective = learner["objective"]["name"]
+    link = LINKS[objective]
+    n_features = int(learner["learner_model_param"]["num_feature"])
+    raw = _flatten(trees, n_features, base_margin(learner, objective), None if drop is None else np.array(drop[:stop], dtype=np.float32))
     space = "value" if link == "identity" else "margin"
-    raw = replace(raw, link=link, space=space, tree_output=np.full(len(trees), -1, np.int32) if raw.value.shape[1] > 1 else info)
-    return in_order(raw) if _needs_order(trees, raw) else raw
+    outputs = np.full(len(trees), -1, np.int32) if raw.value.shape[1] > 1 else info
+    return checked(replace(raw, link=link, space=space, tree_output=outputs))
 
 
 def read_linear(model: dict[str, Any]) -> Linear:
@@ -211,7 +217,9 @@ def _categories(cats: Any) -> dict[int, tuple[Any, ...]]:
     for place, column in enumerate((cats or {}).get("enc", ())):
         values = column.get("values", [])
         if "offsets" in column:
-            ends, letters = column["offsets"], bytes(v % 256 for v in values)
+            if any(not 0 <= v < 128 for v in values):
+                continue  # it counts letters and cuts by bytes: beyond ASCII the names are lost, and the codes stand alone
+            ends, letters = column["offsets"], bytes(values)
             values = [letters[a:b].decode() for a, b in pairwise(ends)]
         if values:
             found[place] = tuple(values)
@@ -279,10 +287,10 @@ def _members(trees: list[dict[str, Any]], roots: Ints) -> tuple[Ints, NDArray[np
     return node[order], code[order]
 
 
-def _needs_order(trees: list[dict[str, Any]], raw: RawTrees) -> bool:
+def _needs_order(raw: RawTrees) -> bool:
     inner = np.flatnonzero(raw.left >= 0)
     late = bool(((raw.left[inner] <= inner) | (raw.right[inner] <= inner)).any())
-    return late or any(int(t["tree_param"].get("num_deleted", 0) or 0) > 0 for t in trees)
+    return late or len(raw.roots) + 2 * len(inner) < len(raw.feature)
 
 
 def in_order(raw: RawTrees) -> RawTrees:
