@@ -23,15 +23,17 @@ SMALL = {"n_estimators": 15, "num_leaves": 20, "n_jobs": 1, "verbose": -1, "min_
 
 def _frame(rows=1500, seed=0):
     rng = np.random.default_rng(seed)
-    frame = pd.DataFrame({
-        "age": rng.integers(17, 90, rows).astype(float),
-        "gain": rng.normal(size=rows),
-        "job": pd.Categorical(rng.choice(LETTERS, rows), categories=LETTERS),
-        "grade": pd.Categorical(rng.choice([5, 6, 7, 8], rows), categories=[8, 7, 6, 5]),
-        "rank": pd.Categorical(rng.choice(["low", "mid", "high"], rows), categories=["low", "mid", "high"], ordered=True),
-        "flag": rng.random(rows) < 0.4,
-        "hours": rng.integers(0, 60, rows),
-    })
+    frame = pd.DataFrame(
+        {
+            "age": rng.integers(17, 90, rows).astype(float),
+            "gain": rng.normal(size=rows),
+            "job": pd.Categorical(rng.choice(LETTERS, rows), categories=LETTERS),
+            "grade": pd.Categorical(rng.choice([5, 6, 7, 8], rows), categories=[8, 7, 6, 5]),
+            "rank": pd.Categorical(rng.choice(["low", "mid", "high"], rows), categories=["low", "mid", "high"], ordered=True),
+            "flag": rng.random(rows) < 0.4,
+            "hours": rng.integers(0, 60, rows),
+        }
+    )
     frame.loc[rng.random(rows) < 0.15, "age"] = np.nan
     frame.loc[rng.random(rows) < 0.1, "job"] = np.nan
     steps = frame.job.cat.codes % 3 + frame["rank"].cat.codes - 2

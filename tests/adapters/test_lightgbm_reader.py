@@ -135,3 +135,25 @@ def test_unknown_objective_is_refused_by_name():
 def test_other_texts_are_refused(text):
     with pytest.raises(ModelError, match="no LightGBM model"):
         reader.read_forest_text(text)
+
+
+LISTS = ["split_feature", "threshold", "decision_type", "left_child", "leaf_value", "cat_boundaries", "cat_threshold"]
+
+
+@pytest.mark.parametrize("key", LISTS)
+@pytest.mark.parametrize("value", [None, "7 " * 11, "99999 1 2", "x"])
+def test_damaged_trees_are_refused(key, value):
+    """A hostile text must not lead a kernel out of its arrays or round in circles."""
+    lines = _of("4.7.0", "binary")["model"].splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith(f"{key}="))
+    lines[first : first + 1] = [] if value is None else [f"{key}={value}"]
+    with pytest.raises((ModelError, UnsupportedError), match=r"damaged|too many"):
+        reader.read_forest_text("\n".join(lines))
+
+
+def test_loops_are_refused():
+    lines = _of("4.7.0", "binary")["model"].splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith("left_child="))
+    lines[first] = "left_child=0" + lines[first][len("left_child=") :].partition(" ")[2].join([" ", ""])
+    with pytest.raises(ModelError, match="damaged"):
+        reader.read_forest_text("\n".join(lines))

@@ -11,7 +11,7 @@ import xgboost as xgb
 
 from whyglass.adapters import frames
 from whyglass.adapters.models.xgboost import adapt
-from whyglass.core.errors import ModelError
+from whyglass.core.errors import InputError, ModelError
 from whyglass.core.wanted import Wanted
 
 ROWS = 10_000
@@ -21,14 +21,16 @@ SMALL = {"n_estimators": 15, "max_depth": 5, "n_jobs": 1, "enable_categorical": 
 
 def _frame(rows=1500, seed=0):
     rng = np.random.default_rng(seed)
-    frame = pd.DataFrame({
-        "age": rng.integers(17, 90, rows).astype(float),
-        "gain": rng.normal(size=rows),
-        "job": pd.Categorical(rng.choice(LETTERS, rows), categories=LETTERS),
-        "grade": pd.Categorical(rng.choice([5, 6, 7, 8], rows), categories=[8, 7, 6, 5]),
-        "flag": rng.random(rows) < 0.4,
-        "hours": rng.integers(0, 60, rows),
-    })
+    frame = pd.DataFrame(
+        {
+            "age": rng.integers(17, 90, rows).astype(float),
+            "gain": rng.normal(size=rows),
+            "job": pd.Categorical(rng.choice(LETTERS, rows), categories=LETTERS),
+            "grade": pd.Categorical(rng.choice([5, 6, 7, 8], rows), categories=[8, 7, 6, 5]),
+            "flag": rng.random(rows) < 0.4,
+            "hours": rng.integers(0, 60, rows),
+        }
+    )
     frame.loc[rng.random(rows) < 0.15, "age"] = np.nan
     frame.loc[rng.random(rows) < 0.1, "job"] = np.nan
     score = (frame.age.fillna(20) - 45) / 20 + (frame.job.cat.codes % 3 - 1) + frame.gain * 0.5 + frame.flag + rng.normal(size=rows) * 0.4
@@ -253,3 +255,12 @@ def test_wrong_columns_and_unfitted_models_are_named():
         adapt(xgb.XGBClassifier(), Wanted())
     with pytest.raises(ModelError, match="no trained model"):
         adapt(xgb.Booster(), Wanted())
+
+
+def test_infinities_are_refused_in_words():
+    X = np.random.default_rng(0).normal(size=(50, 2))
+    model = adapt(xgb.XGBRegressor(n_estimators=1).fit(X, X[:, 0]), Wanted(frames.read(X)))
+    assert model.kind == "gradient-boosted trees, 1 tree"
+    X[0, 0] = np.inf
+    with pytest.raises(InputError, match=r"does not take these rows: .*inf"):
+        model.ability("predict")(X)

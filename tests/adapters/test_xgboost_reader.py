@@ -172,6 +172,56 @@ def test_other_files_are_refused(text):
         reader.read_forest_json(text)
 
 
+def _break(tree, how):
+    inner = [i for i, child in enumerate(tree["left_children"]) if child >= 0]
+    if how == "outside":
+        tree["left_children"][inner[0]] = 999
+    elif how == "loop":
+        tree["left_children"][inner[-1]] = inner[0]
+    elif how == "itself":
+        tree["right_children"][inner[1]] = inner[1]
+    elif how == "two parents":
+        tree["left_children"][inner[0]] = tree["right_children"][inner[0]]
+    elif how == "column":
+        tree["split_indices"][inner[0]] = 5
+    elif how == "short":
+        tree["split_conditions"].pop()
+    elif how == "code":
+        tree["categories"][0] = -4
+    elif how == "word":
+        tree["sum_hessian"][0] = "many"
+    else:
+        del tree[how]
+
+
+DAMAGE = ["outside", "loop", "itself", "two parents", "column", "short", "code", "word", "right_children", "tree_param"]
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+def test_damaged_trees_are_refused(how):
+    """A hostile file must not lead a kernel out of its arrays or round in circles."""
+    model = copy.deepcopy(_of("3.2.0", "binary")["model"])
+    _break(model["learner"]["gradient_booster"]["model"]["trees"][0], how)
+    with pytest.raises(ModelError, match="damaged"):
+        reader.read_forest_json(json.dumps(model))
+
+
+@pytest.mark.parametrize(("key", "value"), [("tree_info", [7] * 8), ("tree_info", [0]), ("trees", [{}])])
+def test_damaged_ensembles_are_refused(key, value):
+    model = copy.deepcopy(_of("3.2.0", "binary")["model"])
+    model["learner"]["gradient_booster"]["model"][key] = value
+    with pytest.raises((ModelError, UnsupportedError), match=r"damaged|weight"):
+        reader.read_forest_json(json.dumps(model))
+
+
+def test_category_codes_too_large_to_hold_are_refused():
+    model = copy.deepcopy(_of("3.2.0", "binary")["model"])
+    trees = model["learner"]["gradient_booster"]["model"]["trees"]
+    next(t for t in trees if t["categories"])["categories"][0] = 2**31
+    with pytest.raises(UnsupportedError, match="too many to hold"):
+        reader.read_forest_json(json.dumps(model))
+
+
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
 
 

@@ -6,7 +6,8 @@ and every threshold on a column that the schema calls categorical, as a bit set 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
 Bools = NDArray[np.bool_]
 BLOCK = 2**24  # booleans held at once while category sets are rewritten
+MOST_BITS = 2**32
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +80,6 @@ class Header:
         category_features: Features that the model splits by category sets.
         n_features: How many columns the model has.
         n_classes: 0 for regression, 2 for binary, else the number of classes.
-        rounds: Boosting rounds used by a prediction.
         refused: Why the trees cannot be expressed; empty when they can.
     """
 
@@ -88,8 +89,46 @@ class Header:
     category_features: frozenset[int] = frozenset()
     n_features: int = 0
     n_classes: int = 0
-    rounds: int = 0
     refused: str = ""
+
+
+@contextmanager
+def whole(library: str) -> Iterator[None]:
+    """Turn what a damaged model file makes the reader stumble over into one sentence.
+
+    Raises:
+        ModelError: In place of a missing key, a number that is none, or arrays that do not fit together.
+    """
+    try:
+        yield
+    except ModelError:
+        raise
+    except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
+        msg = f"The {library} model is damaged or of an unknown version: {type(error).__name__}: {error}."
+        raise ModelError(msg) from error
+
+
+def checked(raw: RawTrees) -> RawTrees:
+    """The trees as given, if every branch stays inside its own tree and no node has two parents.
+
+    Raises:
+        ModelError: If not: walking them would leave the arrays or never end.
+    """
+    nodes = len(raw.feature)
+    arrays = (raw.threshold, raw.left, raw.right, raw.missing_left, raw.categorical, raw.cover, raw.value)
+    inner = np.flatnonzero(raw.feature >= 0)
+    ends = np.append(raw.roots[1:], nodes).astype(np.int64)
+    tree = np.searchsorted(raw.roots, inner, side="right") - 1
+    children = np.concatenate([raw.left[inner], raw.right[inner]]).astype(np.int64)
+    first, last = np.tile(raw.roots[tree], 2), np.tile(ends[tree], 2)
+    fits = len(raw.roots) == len(raw.tree_output) and all(len(a) == nodes for a in arrays) and bool((np.diff(raw.roots) > 0).all())
+    inside = bool(((children > first) & (children < last)).all()) and bool((raw.feature < raw.n_features).all())
+    single = inside and bool((np.bincount(children, minlength=1) <= 1).all())
+    named = bool((raw.tree_output < len(raw.base)).all()) and bool((raw.member_code >= 0).all())
+    if not (fits and inside and single and named):
+        msg = "The model is damaged: a branch, a column or an output of its trees leads outside it."
+        raise ModelError(msg)
+    return raw
 
 
 def code_values(column: Column, known: tuple[Any, ...] | None, *, splits_by_category: bool) -> Floats | None:
@@ -126,6 +165,21 @@ def code_values(column: Column, known: tuple[Any, ...] | None, *, splits_by_cate
     return np.array([*numbers, np.nan if booleans or declared or not numbers else max(numbers) + 1])
 
 
+def over_schema(raw: RawTrees, header: Header, schema: Schema) -> Forest:
+    """The forest over the user's own columns.
+
+    Raises:
+        UnsupportedError: If a column that the trees test holds categories that the model cannot have seen.
+    """
+    used = set(np.unique(raw.feature).tolist())
+    by_set = header.category_features | set(np.unique(raw.feature[raw.categorical]).tolist())
+    columns = [
+        code_values(c, header.categories.get(i), splits_by_category=i in by_set) if i in used else None
+        for i, c in enumerate(schema.columns)
+    ]
+    return to_forest(raw, columns)
+
+
 def to_forest(raw: RawTrees, columns: Sequence[Floats | None] | None = None) -> Forest:
     """Rewrite category sets over the schema's codes and drop what kernels need not know.
 
@@ -149,6 +203,9 @@ def to_forest(raw: RawTrees, columns: Sequence[Floats | None] | None = None) -> 
         if not len(nodes):
             continue
         size = _set_size(raw, nodes)
+        if len(nodes) * max(size, 0 if numbers is None else len(numbers)) > MOST_BITS:
+            msg = f"column {column} has category codes up to {size:,} in {len(nodes):,} splits, too many to hold as sets"
+            raise UnsupportedError(msg)
         step = max(1, BLOCK // max(size + 2, 1 if numbers is None else len(numbers)))
         for first in range(0, len(nodes), step):
             block = nodes[first : first + step]

@@ -55,7 +55,7 @@ def adapt(estimator: Any, wanted: Wanted) -> Model:
         data=wanted.data,
         frame=frame,
         model_hash=hashlib.blake2b((body + schema.content_hash()).encode(), digest_size=16).hexdigest(),
-        provenance={"library": f"lightgbm {lgb.__version__}", "objective": header.objective, "refused": refused},
+        provenance={"library": f"lightgbm {lgb.__version__}", "objective": header.objective, "refused": refused, **_arithmetic()},
     )
 
 
@@ -97,11 +97,7 @@ def _readers(text: Text, header: Header, schema: Schema) -> tuple[dict[str, Call
     """The "trees" ability, or why it is not offered."""
     try:
         raw = lightgbm_reader.read_trees(text)
-        by_set = header.category_features | set(np.unique(raw.feature[raw.categorical]).tolist())
-        columns = [
-            boosting.code_values(c, header.categories.get(i), splits_by_category=i in by_set) for i, c in enumerate(schema.columns)
-        ]
-        forest = boosting.to_forest(raw, columns)
+        forest = boosting.over_schema(raw, header, schema)
     except UnsupportedError as error:
         return {}, {"trees": str(error)}
     return {"trees": lambda: forest}, {}
@@ -122,6 +118,12 @@ def _predictor(booster: Any, header: Header) -> Callable[[Any], Floats]:
     return predict
 
 
+def _arithmetic() -> dict[str, str]:
+    if not lgb.__version__.startswith("3."):
+        return {}
+    return {"arithmetic": "LightGBM 3 rounds frames of mixed types to float32; a value that close to a split may go the other way."}
+
+
 def _kind(text: Text) -> str:
     what = "random forest" if "average_output" in text.head else "gradient-boosted trees"
-    return f"{what}, {len(text.trees):,} trees"
+    return f"{what}, {len(text.trees):,} tree{'s' if len(text.trees) > 1 else ''}"

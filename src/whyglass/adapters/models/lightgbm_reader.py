@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from whyglass.adapters.models.boosting import Floats, Header, Ints, RawTrees, to_forest
+from whyglass.adapters.models.boosting import Floats, Header, Ints, RawTrees, checked, to_forest, whole
 from whyglass.core.errors import ModelError, UnsupportedError
 from whyglass.core.forest import Forest
 
@@ -61,22 +61,22 @@ def cut(text: str) -> Text:
 
 def read_header(text: Text) -> Header:
     """What the model text says about itself."""
-    objective, parameters = text.objective
-    count = int(text.head["max_feature_idx"]) + 1
-    names = tuple(text.head.get("feature_names", "").split(" "))
-    infos = text.head.get("feature_infos", "").split(" ")
-    by_category = [i for i, info in enumerate(infos) if ":" in info and not info.startswith("[")]
-    classes = int(text.head.get("num_class", 1))
-    return Header(
-        objective=objective,
-        names=names if len(names) == count else (),
-        categories={},
-        category_features=frozenset(by_category),
-        n_features=count,
-        n_classes=classes if objective in {"multiclass", "multiclassova"} else 2 if objective == "binary" else 0,
-        rounds=len(text.trees) // max(int(text.head.get("num_tree_per_iteration", 1)), 1),
-        refused=_refused(text, objective, parameters),
-    )
+    with whole("LightGBM"):
+        objective, parameters = text.objective
+        count = int(text.head["max_feature_idx"]) + 1
+        names = tuple(text.head.get("feature_names", "").split(" "))
+        infos = text.head.get("feature_infos", "").split(" ")
+        by_category = [i for i, info in enumerate(infos) if ":" in info and not info.startswith("[")]
+        classes = int(text.head.get("num_class", 1))
+        return Header(
+            objective=objective,
+            names=names if len(names) == count else (),
+            categories={},
+            category_features=frozenset(by_category),
+            n_features=count,
+            n_classes=classes if objective in {"multiclass", "multiclassova"} else 2 if objective == "binary" else 0,
+            refused=_refused(text, objective, parameters),
+        )
 
 
 def _refused(text: Text, objective: str, parameters: dict[str, str]) -> str:
@@ -115,6 +115,11 @@ def read_trees(text: Text, *, rounds: int | None = None) -> RawTrees:
     header = read_header(text)
     if header.refused:
         raise UnsupportedError(header.refused)
+    with whole("LightGBM"):
+        return _read(text, header.n_features, rounds)
+
+
+def _read(text: Text, n_features: int, rounds: int | None) -> RawTrees:
     objective, parameters = text.objective
     groups = max(int(text.head.get("num_tree_per_iteration", 1)), 1)
     trees = text.trees if rounds is None else text.trees[: rounds * groups]
@@ -123,10 +128,11 @@ def read_trees(text: Text, *, rounds: int | None = None) -> RawTrees:
         scale /= len(trees) // groups
     link = "sigmoid" if objective in SIGMOIDS else LINKS.get(objective, "identity")
     raw = _flatten(trees, scale)
-    return RawTrees(
-        **raw, tree_output=(np.arange(len(trees)) % groups).astype(np.int32), base=np.zeros(groups), n_features=header.n_features,
+    read = RawTrees(
+        **raw, tree_output=(np.arange(len(trees)) % groups).astype(np.int32), base=np.zeros(groups), n_features=n_features,
         link=link, space="value" if link == "identity" else "margin", members_left=True,
     )  # fmt: skip
+    return checked(read)
 
 
 def _numbers(trees: Sequence[dict[str, str]], key: str, dtype: Any) -> tuple[NDArray[Any], NDArray[np.int64]]:
@@ -144,6 +150,9 @@ def _flatten(trees: Sequence[dict[str, str]], scale: float) -> dict[str, Any]:
     children = [_numbers(trees, key, np.int64)[0] for key in ("left_child", "right_child")]
     value, leaves = _numbers(trees, "leaf_value", np.float64)
     sizes = inner + leaves
+    if not np.array_equal(leaves, inner + 1):
+        msg = "The LightGBM model is damaged: a tree must have one leaf more than it has splits."
+        raise ModelError(msg)
     roots = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64) if len(sizes) else np.zeros(0, np.int64)
     at_inner = _spread(roots, inner)
     at_leaf = _spread(roots + inner, leaves)
@@ -227,7 +236,12 @@ def _members(
     words, words_per_tree = _numbers(trees, "cat_threshold", np.uint32)
     edges, edges_per_tree = _numbers(trees, "cat_boundaries", np.int64)
     tree = np.repeat(np.arange(len(trees)), inner)[categorical]
-    first_edge = (np.cumsum(edges_per_tree) - edges_per_tree)[tree] + threshold[categorical].astype(np.int64)
+    stated = np.array([edges[end - 1] if size else 0 for end, size in zip(np.cumsum(edges_per_tree), edges_per_tree, strict=True)])
+    sets = threshold[categorical].astype(np.int64)
+    if not np.array_equal(stated, words_per_tree) or bool((sets >= edges_per_tree[tree] - 1).any()) or bool((sets < 0).any()):
+        msg = "The LightGBM model is damaged: its category sets are not as long as it says."
+        raise ModelError(msg)
+    first_edge = (np.cumsum(edges_per_tree) - edges_per_tree)[tree] + sets
     first_word = (np.cumsum(words_per_tree) - words_per_tree)[tree] + edges[first_edge]
     counts = edges[first_edge + 1] - edges[first_edge]
     where = _spread(first_word, counts)

@@ -13,7 +13,7 @@ import xgboost as xgb
 
 from whyglass.adapters.models import boosting, xgboost_reader
 from whyglass.adapters.models.boosting import Floats, Header
-from whyglass.core.errors import ModelError, UnsupportedError
+from whyglass.core.errors import InputError, ModelError, UnsupportedError
 from whyglass.core.forest import Linear
 from whyglass.core.model import Model
 from whyglass.core.schema import Schema
@@ -41,7 +41,12 @@ class _Asked:
 
     def predict(self, frame: Any) -> Floats:
         """Native predictions, float64 (rows, outputs)."""
-        data = self._matrix(frame)
+        try:
+            data = self._matrix(frame)
+        except xgb.core.XGBoostError as error:
+            said = str(error).partition("\n")[0].rpartition("Check failed: ")[2]
+            msg = f"XGBoost does not take these rows: {said}."
+            raise InputError(msg) from error
         from_margin = self.header.objective in FROM_MARGIN
         answer = self.booster.predict(data, output_margin=from_margin, iteration_range=(0, self.rounds or 0), validate_features=False)
         values = np.asarray(answer, dtype=np.float64).reshape(data.num_row(), -1)
@@ -160,11 +165,7 @@ def _readers(parsed: dict[str, Any], asked: _Asked, schema: Schema) -> tuple[dic
             coefficients = _linear(parsed, header, schema)
             return {"linear": lambda: coefficients}, {"trees": "a linear booster has no trees"}
         raw = xgboost_reader.read_trees(parsed, rounds=asked.rounds)
-        by_set = header.category_features | set(np.unique(raw.feature[raw.categorical]).tolist())
-        columns = [
-            boosting.code_values(c, header.categories.get(i), splits_by_category=i in by_set) for i, c in enumerate(schema.columns)
-        ]
-        forest = boosting.to_forest(raw, columns)
+        forest = boosting.over_schema(raw, header, schema)
     except UnsupportedError as error:
         return {}, {"linear" if linear else "trees": str(error)}
     return {"trees": lambda: forest}, {}
@@ -188,4 +189,4 @@ def _kind(estimator: Any, parsed: dict[str, Any], trees: int) -> str:
         return "boosted linear model"
     what = "random forest" if "RF" in type(estimator).__name__ else "gradient-boosted trees"
     what += " with dropout" if name == "dart" else ""
-    return f"{what}, {trees:,} trees" if trees else what
+    return f"{what}, {trees:,} tree{'s' if trees > 1 else ''}" if trees else what
