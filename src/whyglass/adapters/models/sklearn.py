@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import sklearn
 
 from whyglass.adapters.models import (
     sklearn_answers,
@@ -89,7 +90,12 @@ def adapt(estimator: Any, wanted: Wanted) -> Model:
         data=given.data,
         frame=given.frame,
         model_hash=content_hash(estimator),
-        provenance={"refused": refused, "wrap_calls": answer.calls, "wrap_rows": answer.calls, "library": "sklearn"},
+        provenance={
+            "refused": refused,
+            "wrap_calls": answer.calls,
+            "wrap_rows": answer.calls,
+            "library": f"scikit-learn {sklearn.__version__}",
+        },
     )
 
 
