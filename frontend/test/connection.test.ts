@@ -101,3 +101,23 @@ test("state: a batch travels once, an echo is silent, a change of Python is hear
   model.receive("state", { case: 6 });
   assert.deepEqual(heard, [4, 5]);
 });
+
+test("a drag is told at its start, now and then, and at its end", async () => {
+  const { model, link } = opened();
+  for (let i = 0; i < 12; i++) {
+    link.setState({ edits: { 0: i } });
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  await new Promise((resolve) => setTimeout(resolve, 80));
+  assert.ok(model.pushed.length >= 2 && model.pushed.length <= 6, `${model.pushed.length} times`);
+  assert.deepEqual(model.pushed.at(-1), { state: { case: 1, edits: { 0: 11 } } });
+});
+
+test("a change of Python does not undo what it has not heard yet; closing tells the rest", () => {
+  const { model, link } = opened();
+  link.setState({ edits: { 0: 1 } });
+  model.receive("state", { case: 7, edits: {} });
+  assert.deepEqual(link.getState(), { case: 7, edits: { 0: 1 } });
+  link.close();
+  assert.deepEqual(model.pushed, [{ state: { case: 7, edits: { 0: 1 } } }]);
+});

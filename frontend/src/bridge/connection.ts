@@ -3,7 +3,7 @@
 //
 //   export default { render({ model, el }) {
 //     const link = connect(model);                       // parses `first`, listens
-//     const { root, dispose } = mount(el, css, link);    // root.ts: shadow root, styles, theme
+//     const { root, dispose } = mount(el, [tokens, base, own], link.meta); // root.ts: shadow root, styles, theme
 //     const answer = await link.call("explain", { row }, { onProgress: (part) => draw(part.value) });
 //     return () => { dispose(); link.close(); };
 //   } };
@@ -49,7 +49,7 @@ export interface Connection<M extends BaseMeta = Meta> {
   readonly host: string;
   /** The whole state document as Python last had it, or as this page last sent it. */
   getState(): Document;
-  /** Merges changes into the state and tells Python. A batch in one task travels once. */
+  /** Merges changes into the state and tells Python: at once, and then at most every 50 ms while changes go on. */
   setState(changes: Document): void;
   /** Calls back when Python or another page changed the state (never for this page's own changes). */
   onState(callback: (state: Document) => void): () => void;
@@ -63,6 +63,9 @@ export interface Connection<M extends BaseMeta = Meta> {
   /** Stops listening; waiting calls are rejected. */
   close(): void;
 }
+
+/** Milliseconds between two tellings of the state: a drag is heard as it goes, not at every pixel. */
+const PAUSE = 50;
 
 interface Waiting {
   resolve: (answer: Answer<never>) => void;
@@ -87,7 +90,9 @@ class ModelConnection<M extends BaseMeta> implements Connection<M> {
   private waiting = new Map<number, Waiting>();
   // Two pages may share one model and hear each other's answers, so ids start at a random place.
   private next = Math.floor(Math.random() * 2 ** 40) * 1024;
-  private scheduled = false;
+  private unsent: Document | null = null;
+  private sentAt = -Infinity;
+  private timer: ReturnType<typeof setTimeout> | undefined;
   private subscriptions: [string, Listener][] = [];
 
   constructor(private model: AfmModel) {
@@ -114,16 +119,23 @@ class ModelConnection<M extends BaseMeta> implements Connection<M> {
   }
 
   setState(changes: Document): void {
-    const merged = { ...this.state, ...changes };
-    if (same(merged, this.state)) return;
-    this.state = merged;
-    if (this.scheduled) return;
-    this.scheduled = true;
-    queueMicrotask(() => {
-      this.scheduled = false;
-      this.model.set("state", this.state);
-      this.model.save_changes();
-    });
+    if (Object.keys(changes).every((key) => same(changes[key], this.state[key]))) return;
+    this.state = { ...this.state, ...changes };
+    const waits = this.unsent !== null;
+    this.unsent = { ...this.unsent, ...changes };
+    if (waits) return;
+    const since = performance.now() - this.sentAt;
+    if (since >= PAUSE) queueMicrotask(() => this.tell());
+    else this.timer = setTimeout(() => this.tell(), PAUSE - since);
+  }
+
+  private tell(): void {
+    clearTimeout(this.timer);
+    if (!this.unsent) return;
+    this.unsent = null;
+    this.sentAt = performance.now();
+    this.model.set("state", this.state);
+    this.model.save_changes();
   }
 
   onState(callback: (state: Document) => void): () => void {
@@ -154,6 +166,7 @@ class ModelConnection<M extends BaseMeta> implements Connection<M> {
   }
 
   close(): void {
+    this.tell();
     for (const [event, listener] of this.subscriptions) this.model.off(event, listener);
     this.rejectAll(new CallError("The view was closed.", "closed"));
     this.stateListeners.clear();
@@ -176,7 +189,8 @@ class ModelConnection<M extends BaseMeta> implements Connection<M> {
   }
 
   private changed(given: Document): void {
-    const state = { ...given };
+    if (given === this.state) return;
+    const state = { ...given, ...this.unsent }; // what Python has not heard yet stands
     if (same(state, this.state)) return;
     this.state = state;
     for (const callback of [...this.stateListeners]) callback(state);
