@@ -89,14 +89,16 @@ def ask_model(game: Game, rows: Array) -> Array:
 
     Raises:
         RowError: If the model raises or answers NaN.
-        ModelError: If the answer has the wrong shape, which is no fault of the row.
+        ModelError: If the answer has the wrong shape, which is no fault of the row (an error that the model itself raised
+            arrives as the cause of one, and is).
     """
     try:
         said = game.predict(rows)
-    except ModelError:
-        raise
     except Exception as error:  # the user's model may raise anything, and one row must not fail the batch
-        msg = f"the model raised {type(error).__name__}: {error}"
+        cause = error.__cause__ if isinstance(error, ModelError) else error
+        if cause is None:
+            raise
+        msg = f"the model raised {type(cause).__name__}: {cause}"
         raise RowError(msg) from error
     if np.isnan(said).any():
         msg = "the model answered NaN"

@@ -1,0 +1,61 @@
+"""Kernels are ready before they are needed, and compiling them leaves the caller's interpreter alone."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from whyglass.kernels import forest, warm
+
+COMPILER = hasattr(forest.add_leaves, "stats")
+
+
+@pytest.mark.uncompiled
+def test_it_can_be_called_again_and_again():
+    warm.call_all()
+    warm.warm()
+    warm.warm()
+
+
+def test_what_it_warmed_is_on_disk():
+    if not COMPILER:
+        pytest.skip("the compiler is off")
+    warm.warm()
+    assert all(warm.on_disk(kernel) for kernel in warm.kernels())
+
+
+def test_an_empty_cache_starts_a_child_and_survives_its_failure(monkeypatch):
+    if not COMPILER:
+        pytest.skip("the compiler is off")
+    asked = []
+
+    def fail(command, **options):
+        asked.append(command)
+        msg = "no child today"
+        raise OSError(msg)
+
+    monkeypatch.setattr(warm, "on_disk", lambda *_: False)
+    monkeypatch.setattr(warm.subprocess, "run", fail)
+    warm.warm()
+    assert asked[0][0] == sys.executable
+
+
+@pytest.mark.slow
+def test_the_child_compiles_and_the_caller_only_loads(tmp_path):
+    if not COMPILER:
+        pytest.skip("the compiler is off")
+    code = (
+        "from whyglass.kernels import warm\nwarm.warm()\n"
+        "assert all(not k.stats.cache_misses and k.stats.cache_hits for k in warm.kernels()), [k.stats for k in warm.kernels()]\n"
+    )
+    path = os.pathsep.join(p for p in sys.path if p)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
