@@ -91,6 +91,16 @@ def test_rarer_steps_are_looked_through(front, walker):
     assert behind(walker, front) <= 1e-12
 
 
+def test_flags_leave_a_float32_table_in_float32(walker):
+    X, y = table()
+    X = X[["height", "steps"]].to_numpy(dtype=np.float32)
+    front = (preprocessing.MaxAbsScaler(), impute.SimpleImputer(add_indicator=True), preprocessing.RobustScaler())
+    model = wrapped(pipeline.make_pipeline(*front, TREE), X, y)
+    assert "trees" in model.can, model.provenance["refused"]
+    rows = walker.edge_rows(model.trees(), model.data.matrix, 5_000, np.random.default_rng(0))
+    np.testing.assert_allclose(walker.predict(model.trees(), rows), model.predict_matrix(rows), rtol=0, atol=1e-12)
+
+
 def test_a_frozen_model_is_the_model_inside(walker):
     X, y = table(missing=False)
     X = X[["height", "steps"]]

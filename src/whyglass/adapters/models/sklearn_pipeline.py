@@ -170,7 +170,7 @@ def _indicated(_walk: Walk, step: Any, wires: Wires) -> Wires:
 
 def _flags(indicator: Any, wires: Wires) -> Wires:
     chosen = [wires[int(i)] for i in indicator.features_]
-    return [w if w.category else replace(w, stages=(), slope=0.0, offset=0.0, direction=0, dtype=np.dtype(np.float64)) for w in chosen]
+    return [w if w.category else replace(w, stages=(), slope=0.0, offset=0.0, direction=0, dtype=np.dtype(bool)) for w in chosen]
 
 
 def _is_missing(value: Any) -> bool:
