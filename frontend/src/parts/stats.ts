@@ -32,8 +32,8 @@ export function quantile(sorted: ArrayLike<number>, q: number): number {
   return sorted[k] + (sorted[next] - sorted[k]) * (at - k);
 }
 
-/** Share of the values below each one (ties in the middle): 0 low, 1 high; NaN stays. */
-export function ranks(values: ArrayLike<number>): Float64Array {
+/** Share of the values below each one (ties in the middle, or `low` at their lower end): 0 low, 1 high; NaN stays. */
+export function ranks(values: ArrayLike<number>, low = false): Float64Array {
   const known = Float64Array.from(Array.from(values).filter((v) => !Number.isNaN(v))).sort();
   const lower = (v: number, strict: boolean): number => {
     let lo = 0;
@@ -45,7 +45,7 @@ export function ranks(values: ArrayLike<number>): Float64Array {
     }
     return lo;
   };
-  return Float64Array.from(values, (v) => (Number.isNaN(v) ? NaN : (lower(v, true) + lower(v, false)) / 2 / Math.max(1, known.length)));
+  return Float64Array.from(values, (v) => (Number.isNaN(v) ? NaN : (lower(v, true) + lower(v, low)) / 2 / Math.max(1, known.length)));
 }
 
 /**

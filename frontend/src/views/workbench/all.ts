@@ -82,8 +82,8 @@ function Grid({ world }: { world: World }): VNode {
       <header class="ghead">
         <h2>All facts <${Read} part="swarm" /></h2>
         <span class="cap"
-          >Each dot is one of ${count(world.ids.length)} ${words.many}: <span class="down">← lowers</span>, <span class="up">raises →</span> the prediction. Dot
-          shade: <i class="ramp"></i> low to high value.${how}</span
+          >${count(world.ids.length)} ${words.many}: <span class="down">← lowers</span>, <span class="up">raises →</span> the prediction. Dot shade:
+          <i class="ramp"></i> low to high value.${how}</span
         >
         <span class="cap">Mean size of its push${unit}, 95% interval</span>
       </header>

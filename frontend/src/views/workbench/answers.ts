@@ -66,6 +66,8 @@ export class Answers {
   private curveLane = new Lane();
   private stops: (() => void)[] = [];
   private orderNow: number[] = [];
+  /** A prediction is on its way from Python. */
+  private asking = false;
 
   constructor(readonly rows: Rows) {}
 
@@ -171,7 +173,7 @@ export class Answers {
       return;
     }
     if (this.page) this.explainHere(key, row, edited);
-    else if (source === "python") void this.explainThere(key, row, edited);
+    else if (source === "python") void this.explainThere(edited);
     else this.finish();
   }
 
@@ -229,32 +231,62 @@ export class Answers {
     return fromPage(await (this.page as Page).explainer.explain(row, { output, space, signal, onProgress }));
   }
 
-  private async explainThere(key: string, row: Float64Array, edited: boolean): Promise<void> {
+  /** Gives up on what Python was asked; what is shown stays. */
+  stop(): void {
+    this.lane.stop();
+    this.curveLane.stop();
+    this.busy.value = "";
+  }
+
+  private async explainThere(edited: boolean): Promise<void> {
     if (!this.rows.link.live) return this.finish();
     this.busy.value = edited ? "Asking the model about your changes" : "Asking the model";
     this.problem.value = null;
+    this.lane.stop();
+    if (edited && this.asking) return; // the newest change is asked for as soon as the prediction on its way is here
     const timer = setTimeout(() => this.fail("The model did not answer in 30 seconds.", null), PATIENCE_MS);
     try {
-      await this.lane.run(async (signal) => {
-        const before = this.originalKey.peek();
-        if (edited && this.ghost.peek()?.key !== before) {
-          const own = await this.askPython(this.original.peek() ?? row, signal, before);
-          this.ghost.value = { key: before, value: own };
-        }
-        if (edited) {
-          const { value } = await this.rows.link.call<{ p: number[][] }>("predict", { rows: [plain(row)] }, { signal });
-          this.prediction.value = { key, value: value.p[0][this.state.peek().output] ?? NaN };
-        }
-        const answer = await this.askPython(row, signal, key, (part) => this.show(key, part, !edited));
-        this.show(key, answer, !edited);
-        this.problem.value = null;
-        this.finish();
-      });
+      if (edited) await this.predictThere();
+      await this.lane.run((signal) => this.explainNewest(signal));
     } catch (error) {
       this.fail("The model gave no answer.", error);
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** Predictions at the speed of the model: one call at a time, always of the newest change. */
+  private async predictThere(): Promise<void> {
+    this.asking = true;
+    try {
+      for (let key = ""; key !== this.key.peek(); ) {
+        key = this.key.peek();
+        const row = this.current.peek();
+        if (!row || !this.edited.peek().length) return;
+        const { value } = await this.rows.link.call<{ p: number[][] }>("predict", { rows: [plain(row)] });
+        this.prediction.value = { key, value: value.p[0][this.state.peek().output] ?? NaN };
+      }
+    } finally {
+      this.asking = false;
+    }
+  }
+
+  private async explainNewest(signal: AbortSignal): Promise<void> {
+    const key = this.key.peek();
+    const row = this.current.peek();
+    if (!row) return;
+    const edited = this.edited.peek().length > 0;
+    const before = this.originalKey.peek();
+    if (edited && this.ghost.peek()?.key !== before) {
+      const own = await this.askPython(this.original.peek() ?? row, signal, before);
+      this.ghost.value = { key: before, value: own };
+    }
+    const known = this.saved.get(key);
+    const answer = known ?? (await this.askPython(row, signal, key, (part) => this.show(key, part, !edited)));
+    this.show(key, answer, !edited);
+    this.problem.value = null;
+    this.finish();
+    if (this.curves.peek()?.key !== key) void this.curvesThere(key, row);
   }
 
   private async askPython(row: Float64Array, signal: AbortSignal, key: string, progress?: (a: Answer) => void): Promise<Answer> {
@@ -315,8 +347,8 @@ export class Answers {
   private followCurves(key: string, columns: readonly number[], source: Source): void {
     const row = this.current.peek();
     if (!row || source === "waiting") return;
+    // Python draws them after the bars, one call at a time.
     if (this.page) this.curvesHere(key, row, columns);
-    else if (source === "python") void this.curvesThere(key, row);
   }
 
   private curvesHere(key: string, row: Float64Array, columns: readonly number[]): void {

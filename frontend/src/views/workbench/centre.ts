@@ -2,10 +2,11 @@
 
 import { html } from "htm/preact";
 import type { VNode } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { Icon } from "../../parts/icons";
 import { useDesk } from "./desk";
 import { Facts } from "./facts";
+import { neverTogether } from "./odd";
 import { PredictionScale } from "./scale";
 import { asText, type Piece, sentence } from "./sentence";
 
@@ -117,7 +118,6 @@ function Hero(): VNode {
     regression: words.regression,
     prediction: p,
     base: shownBase,
-    decision: meta.decision,
     outcome: state.output === meta.output ? meta.outcome : "",
     output: meta.outputs.length > 1 || !words.regression ? words.outputName(state.output) : "",
     pushes: fresh && row ? Array.from(answer.value.values, (value, j) => ({ phrase: words.phrase(j, row[j]), value })) : null,
@@ -178,7 +178,7 @@ function Edits(): VNode {
   const { answers, words } = desk;
   const edited = answers.edited.value;
   const busy = answers.busy.value;
-  const mark = busy && html`<span class="busy" role="status"><i></i>${busy}</span>`;
+  const mark = busy && html`<span class="busy" role="status"><i></i>${busy} <button class="link xs" data-stop onClick=${() => answers.stop()}>Stop</button></span>`;
   if (!edited.length) {
     return html`<div class="edits">${mark || html`<${Hint} />`}</div>` as VNode;
   }
@@ -187,12 +187,24 @@ function Edits(): VNode {
   const after = now?.key === answers.key.value ? words.level(now.value) : "\u2026";
   return html`<div class="edits">
     <b class="you" data-edits=${edited.length}>What-if: ${edited.length} change${edited.length > 1 ? "s" : ""}, ${words.level(before)} → ${after}</b>
-    ${mark}
+    ${mark}<${Odd} />
     <span class="sp">
       <button class="btn" data-reset onClick=${() => desk.reset()}>Reset <kbd>R</kbd></button>
       <button class="btn" data-python onClick=${() => (desk.dialog.value = "python")}>Copy as Python</button>
     </span>
   </div>` as VNode;
+}
+
+/** A warning when no row at hand has an edited category together with one of the others. */
+function Odd(): VNode | null {
+  const desk = useDesk();
+  const { answers, rows, words, meta } = desk;
+  const row = answers.current.value;
+  const edited = answers.edited.value;
+  const pair = useMemo(() => (row ? neverTogether(rows, meta, row, edited) : null), [row, rows.loaded.value]);
+  if (!pair || !row) return null;
+  const [a, b] = pair.map((j) => words.phrase(j, row[j]));
+  return html`<span class="tag odd" data-odd>None of the ${words.people(rows.loaded.value)} here has both ${a} and ${b}: treat with care</span>` as VNode;
 }
 
 function Hint(): VNode {

@@ -72,11 +72,17 @@ export function Facts(): VNode {
     <div class="rf">
       <span><${SpaceSwitch} />${canMore && answers.expanded.value && html` <button class="link xs" onClick=${() => (answers.expanded.value = false)}>Show fewer</button>`}</span>
       <div class="wf" aria-hidden="true">
-        ${now.layout?.ticks.map((t) => html`<span style=${{ left: pc((t - (now.layout as Layout).lo) / ((now.layout as Layout).hi - (now.layout as Layout).lo)) }}>${words.tick(t, space)}</span>`)}
+        ${axisTicks(now.layout, (t) => words.tick(t, space)).map((t) => html`<span style=${{ left: pc((t - (now.layout as Layout).lo) / ((now.layout as Layout).hi - (now.layout as Layout).lo)) }}>${words.tick(t, space)}</span>`)}
       </div>
       <span></span>
     </div>
   </div>` as VNode;
+}
+
+/** Ticks that have room: long numbers keep every second one. */
+function axisTicks(layout: Layout | null, write: (t: number) => string): readonly number[] {
+  const ticks = layout?.ticks ?? [];
+  return ticks.some((t) => write(t).length > 7) && ticks.length > 3 ? ticks.filter((_, k) => k % 2 === 0) : ticks;
 }
 
 /** Points or the model's own margin; only where the two differ. */
@@ -139,7 +145,7 @@ function Wf({ bar, step, layout, coarse, last, title }: WfProps): VNode {
   const { words } = desk;
   const { space } = desk.store.state.value;
   const slot = useRef<HTMLDivElement>(null);
-  if (!bar || !step || !layout) return html`<div class="wf" ref=${slot}></div>` as VNode;
+  if (!bar || !step || !layout) return html`<div class="wf" ref=${slot}><i class="skel late"></i></div>` as VNode;
   const error = step.error * 1.96;
   const exact = error === 0;
   const said = `${words.push(step.value, space)} ${words.unitName(space)}`.trim();

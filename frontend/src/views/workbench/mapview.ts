@@ -303,7 +303,7 @@ export function CaseMap(): VNode {
       <span>${near}</span>
       ${state.selection
         ? html`<button class="link xs" data-clear-brush onClick=${() => desk.clearSelection()}>Clear ${desk.words.people(state.selection.length)}</button>`
-        : html`<span class="mapkey"><span class="down">●</span> below ${line} <span class="up">●</span> above</span>`}
+        : html`<span class="mapkey"><span class="down">●</span> below <span class="up">●</span> above ${line}</span>`}
     </div>
   </div>` as VNode;
 }

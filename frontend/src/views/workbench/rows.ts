@@ -65,12 +65,16 @@ export class Rows {
     const signal = this.stopped.signal;
     for (const [start, stop] of this.meta.chunks.slice(1)) {
       const bytes = await this.fetch(`cases:${start}:${stop}`, signal);
-      if (!bytes) return;
+      if (!bytes) break;
       this.put(start, bytes);
       await breathe();
     }
     await this.fetchMap(signal);
-    await this.fetchSample(signal);
+    try {
+      await this.fetchSample(signal);
+    } catch {
+      this.sampleState.value = "none";
+    }
   }
 
   dispose(): void {
@@ -80,6 +84,7 @@ export class Rows {
   private put(start: number, bytes: Uint8Array): void {
     this.table.put(start, readTable(bytes));
     this.positions = null;
+    if (start === 0) this.words.measure(this.table.column("p").subarray(0, this.table.loaded));
     this.loaded.value = this.table.loaded;
   }
 
@@ -99,8 +104,12 @@ export class Rows {
   private async fetchMap(signal: AbortSignal): Promise<void> {
     const bytes = await this.fetch("map", signal);
     if (!bytes) return;
-    const table = readTable(bytes);
-    if (table.rows >= this.total) this.map.value = { x: table.numbers("x"), y: table.numbers("y") };
+    try {
+      const table = readTable(bytes);
+      if (table.rows >= this.total) this.map.value = { x: table.numbers("x"), y: table.numbers("y") };
+    } catch {
+      this.map.value = null; // a damaged map leaves the predictions along x, as before it came
+    }
   }
 
   private async fetchSample(signal: AbortSignal): Promise<void> {

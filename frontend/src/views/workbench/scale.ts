@@ -5,6 +5,8 @@ import type { VNode } from "preact";
 import { count, percent, range, wilson } from "../../parts/format";
 import { type Desk, useDesk } from "./desk";
 
+const FEW = 10;
+const HATCHED = 100;
 const at = (share: number): { left: string } => ({ left: `${100 * Math.max(0, Math.min(1, share))}%` });
 
 export function PredictionScale(): VNode | null {
@@ -31,20 +33,20 @@ function ChanceScale({ p }: { p: number }): VNode {
   const line = meta.decision;
   const seen = band(desk, p);
   const before = answers.edited.value.length ? desk.rows.p.value[answers.caseRow.value] : null;
-  const outcome = meta.outcome ? shortOutcome(meta.outcome) : "had it";
-  const said = seen && `of ${count(seen.n)} ${words.many} scored like this, ${range(seen.low, seen.high, (v) => percent(v))} ${outcome}`;
+  const outcome = meta.outcome ? shortOutcome(meta.outcome) : `are ${meta.outputs[meta.output] ?? "so"}`;
+  const few = seen !== null && seen.n < FEW;
+  const said = seen && few ? `only ${words.people(seen.n)} scored like this: too few to say` : seen && `of ${count(seen.n)} ${words.many} scored like this, ${range(seen.low, seen.high, (v) => percent(v))} ${outcome}`;
   const clash = line !== null && Math.abs(average - line) < 0.17;
   const label = `Prediction ${percent(p)}. Average ${percent(average)}${line === null ? "" : `, decision line ${percent(line)}`}.${said ? ` Of held-out ${words.many}: ${said}, 95% interval.` : ""}`;
-  const few = seen && seen.n < 30;
   return html`<div class="scale" role="img" aria-label=${label}>
     <div class="ax"></div>
-    ${seen && html`<div class=${few ? "band few" : "band"} style=${{ ...at(seen.low), width: `${(seen.high - seen.low) * 100}%` }}></div>`}
-    ${Number.isFinite(average) && html`<i class="tk" style=${at(average)}></i><span class=${clash && average < (line ?? 0) ? "a toleft" : "a"} style=${at(edge(average))}>average ${percent(average)}</span>`}
+    ${seen && !few && html`<div class=${seen.n < HATCHED ? "band few" : "band"} style=${{ ...at(seen.low), width: `${(seen.high - seen.low) * 100}%` }}></div>`}
+    ${Number.isFinite(average) && html`<i class="tk" style=${at(average)}></i><span class=${clash ? (average < (line ?? 0) ? "a toleft" : "a toright") : "a"} style=${at(clash ? average : edge(average))}>average ${percent(average)}</span>`}
     ${line !== null && html`<i class="tk" style=${at(line)}></i><span class=${clash && average < line ? "a toright" : clash ? "a toleft" : "a"} style=${at(line)}>decision line ${percent(line)}</span>`}
     ${before !== null && html`<i class="was" style=${at(before)} data-tip=${`Before your edits: ${percent(before)}`}></i>`}
     <i class="me" style=${at(p)}></i>
     ${seen &&
-    html`<span class="t" style=${at(Math.max(0.23, Math.min(0.77, (seen.low + seen.high) / 2)))}>${said}${few ? " (few)" : ""}</span>`}
+    html`<span class="t" style=${at(Math.max(0.23, Math.min(0.77, (seen.low + seen.high) / 2)))}>${said}</span>`}
   </div>` as VNode;
 }
 

@@ -16,7 +16,6 @@ export interface SentenceInput {
   readonly regression: boolean;
   readonly prediction: number;
   readonly base: number;
-  readonly decision: number | null;
   /** "earn more than $50K", or empty. */
   readonly outcome: string;
   /** Name of the output shown, used when there is no outcome fragment. */
@@ -70,7 +69,8 @@ export function sentence(input: SentenceInput): Piece[] {
   const sorted = [...input.pushes].sort((a, b) => Math.abs(b.value) - Math.abs(a.value));
   const ups = sorted.filter((p) => p.value > input.least).slice(0, 2);
   const downs = sorted.filter((p) => p.value < -input.least).slice(0, 2);
-  const high = prediction >= (input.decision ?? base);
+  // Pushes are counted from the average, so the side of the average decides which ones come first.
+  const high = prediction >= base;
   let first = high ? ups : downs;
   let second = high ? downs : ups;
   let word = high ? "pulling down" : "pulling up";

@@ -126,7 +126,8 @@ function paint(desk: Desk, canvas: HTMLCanvasElement, dots: Dots, world: World, 
 export function SwarmAxis({ world }: { world: World }): VNode {
   const desk = useDesk();
   const { words } = desk;
-  const ticks = ticksBetween(world.lo, world.hi, 6);
+  const longest = Math.max(pushTick(words, world.lo).length, pushTick(words, world.hi).length);
+  const ticks = ticksBetween(world.lo, world.hi, Math.max(2, Math.min(6, Math.floor(260 / (longest * 6.5 + 14)))));
   return html`<div class="grow axis" aria-hidden="true">
     <span></span>
     <div class="cap">

@@ -6,13 +6,33 @@ import { phrase } from "./sentence";
 
 // Columns whose values are names of their own.
 const NAMES = /country|nation|state|city|region|name|brand|language|month|day|species/i;
+const YEAR = /\byear\b/i;
 const MONEY = /^[$€£¥]|[$€£¥]$/;
 
 export class Words {
   readonly regression: boolean;
+  /** Predictions and pushes of a regression are written to this grain; 0 until the predictions are known. */
+  private grain = 0;
 
   constructor(readonly meta: Meta) {
     this.regression = meta.scale === "value";
+  }
+
+  /** Chooses the grain from the range of predictions: a thousandth of its power of ten. */
+  measure(predictions: ArrayLike<number>): void {
+    let lo = Infinity;
+    let hi = -Infinity;
+    for (let i = 0; i < predictions.length; i += 1) {
+      if (predictions[i] < lo) lo = predictions[i];
+      if (predictions[i] > hi) hi = predictions[i];
+    }
+    if (hi > lo) this.grain = 10 ** (Math.floor(Math.log10(hi - lo)) - 3);
+  }
+
+  private amount(v: number): string {
+    const rounded = this.grain ? Math.round(v / this.grain) * this.grain : v;
+    const text = withUnit(this.meta.unit, Number(Math.abs(rounded).toPrecision(12)));
+    return rounded < 0 ? MINUS + text : text;
   }
 
   column(j: number): Column {
@@ -30,7 +50,9 @@ export class Words {
   }
 
   value(j: number, v: number): string {
-    return write(this.column(j), v);
+    const column = this.column(j);
+    const year = column.kind === "numeric" && !column.unit && v >= 1000 && v < 3000 && Number.isInteger(v) && YEAR.test(this.title(j));
+    return year ? String(v) : write(column, v);
   }
 
   phrase(j: number, v: number): string {
@@ -48,20 +70,21 @@ export class Words {
   /** A prediction: "70%", "$12,400". */
   level(v: number): string {
     if (Number.isNaN(v)) return "unknown";
-    return this.regression ? withUnit(this.meta.unit, v) : percent(v);
+    return this.regression ? this.amount(v) : percent(v);
   }
 
   /** A number on the scale of the waterfall's axis. */
   tick(v: number, space: Space): string {
     if (space === "margin") return number(Number(v.toPrecision(6)));
-    return this.regression ? withUnit(this.meta.unit, v) : `${Math.round(v * 100)}%`;
+    return this.regression ? this.amount(v) : `${Math.round(v * 100)}%`;
   }
 
   /** A contribution with its sign: "+11.2" points, "+$1,200", "+0.82". */
   push(v: number, space: Space): string {
     if (space === "margin") return Math.abs(v) < 0.005 ? "\u00b10.00" : (v < 0 ? MINUS : "+") + Math.abs(v).toFixed(2);
     if (!this.regression) return points(v);
-    return v === 0 ? "\u00b10" : (v < 0 ? MINUS : "+") + withUnit(this.meta.unit, Math.abs(v));
+    const size = this.amount(Math.abs(v));
+    return size === this.amount(0) ? `\u00b1${size}` : (v < 0 ? MINUS : "+") + size;
   }
 
   /** The same in whole units, for the sentence. */
@@ -72,7 +95,7 @@ export class Words {
   /** Half of an interval, without sign. */
   spread(v: number, space: Space): string {
     if (space === "margin") return v.toFixed(2);
-    return this.regression ? withUnit(this.meta.unit, v) : (v * 100).toFixed(1);
+    return this.regression ? this.amount(v) : (v * 100).toFixed(1);
   }
 
   /** A coarse push: "≈ +11". */

@@ -56,7 +56,7 @@ export function worldOf(rows: Rows, sample: Sample): World {
     shades: (j) => {
       const column = rows.meta.columns[j];
       if (column.kind === "categorical" && !column.ordered) return new Int8Array(keep.length).fill(-1);
-      return Int8Array.from(ranks(valuesOf(j)), (r) => (Number.isNaN(r) ? -1 : Math.min(3, Math.floor(r * 4))));
+      return Int8Array.from(ranks(valuesOf(j), true), (r) => (Number.isNaN(r) ? -1 : Math.min(3, Math.floor(r * 4))));
     },
   };
 }
