@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-from pathlib import Path
+from contextlib import contextmanager
 
 import httpx
 import lightgbm
@@ -174,23 +174,25 @@ def test_a_saved_answer_is_exported(work, tmp_path):
     assert page.read_text(encoding="utf-8").startswith("<!")
 
 
-def _until_address(process: subprocess.Popen[str]) -> str:
-    line = process.stdout.readline()
-    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/\S+/\n", line), line + (process.stderr.read() if process.poll() is not None else "")
-    return line.strip()
-
-
-def _start(*arguments: str | Path) -> subprocess.Popen[str]:
+@contextmanager
+def running(*arguments):
+    """The command line as a process, and the address that it printed; killed when the test is over."""
     command = [sys.executable, "-m", "whyglass", *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        line = process.stdout.readline()
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/\S+/\n", line), line + process.stderr.read()
+        yield process, line.strip()
+    finally:
+        process.kill()
+        process.communicate()
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_show_serves_and_stops_cleanly(work, tmp_path, stop):
     saved = tmp_path / "why.arrow"
     assert cli.main(["explain", str(work / "model.txt"), str(work / "rows.csv"), "--out", str(saved)]) == 0
-    with _start("show", saved, "--no-browser") as process:
-        address = _until_address(process)
+    with running("show", saved, "--no-browser") as (process, address):
         assert httpx.get(address).status_code == 200
         process.send_signal(stop)
         _, err = process.communicate(timeout=30)
@@ -211,9 +213,8 @@ def test_demo_writes_a_report(tmp_path, capsys):
 
 @pytest.mark.slow
 def test_demo_serves_until_ctrl_c():
-    with _start("demo", "--no-browser") as process:
-        address = _until_address(process)
-        assert "whyglass" in httpx.get(address).text
+    with running("demo", "--no-browser") as (process, address):
+        assert "workbench.js" in httpx.get(address).text
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=30)
     assert process.returncode == 0

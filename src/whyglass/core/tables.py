@@ -134,6 +134,7 @@ LOADERS = (
 )
 
 VIEWS = (
+    Row("show", "whyglass.facade:show", ("Attribution",), "View", summary="What a result displays itself as, its model at hand."),
     Row(
         "workbench",
         "whyglass.views.workbench:build",
