@@ -28,7 +28,7 @@ def forest_model(seed=0, outputs=("no", "yes"), link="sigmoid", **options):
     columns = [Column(f"c{j}", "categorical" if j == 1 else "numeric", categories=tuple("abc") if j == 1 else ()) for j in range(5)]
     schema = Schema(tuple(columns))
     data = Dataset(schema, random_rows(seed + 1, 60, 5))
-    abilities = {"trees": lambda: forest, "predict": lambda frame: through(sums.predict(forest, frame), link)}
+    abilities = {"trees": lambda: forest, "predict": lambda frame: through(sums.predict(forest, frame), link, 2)}
     return Model("Hand made", "trees", "classification", outputs, schema, abilities, data=data)
 
 

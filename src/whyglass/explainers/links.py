@@ -7,8 +7,12 @@ from numpy.typing import NDArray
 
 Matrix = NDArray[np.float64]
 
-SPACES = {"sigmoid": "probability", "softmax": "probability", "exp": "value"}
-"""Where a link leads; the identity stays in the space of the sum."""
+
+def linked_space(link: str, space: str, task: str) -> str:
+    """Where a link leads: the identity stays in the space of the sum, a regression's prediction is a value."""
+    if link == "identity":
+        return space
+    return "probability" if task == "classification" else "value"
 
 
 def sigmoid(margins: Matrix) -> Matrix:
@@ -17,18 +21,19 @@ def sigmoid(margins: Matrix) -> Matrix:
     return np.where(margins >= 0, 1.0, small) / (1.0 + small)
 
 
-def through(margins: Matrix, link: str) -> Matrix:
+def through(margins: Matrix, link: str, outputs: int) -> Matrix:
     """Predictions of sums.
 
     Args:
-        margins: float64 (rows, outputs).
+        margins: float64 (rows, sums).
         link: "identity", "sigmoid", "softmax" or "exp".
+        outputs: How many outputs a prediction has.
 
     Returns:
-        float64 (rows, outputs); a single sum behind a sigmoid gives two columns, the negative class first.
+        float64 (rows, outputs); a single sum behind a sigmoid gives two classes, the negative one first, where two are wanted.
     """
     if link == "sigmoid":
-        return both_classes(sigmoid(margins)) if margins.shape[1] == 1 else sigmoid(margins)
+        return both_classes(sigmoid(margins)) if margins.shape[1] == 1 and outputs == 2 else sigmoid(margins)
     if link == "softmax":
         shares = np.exp(margins - margins.max(axis=1, keepdims=True, initial=-np.inf))
         return np.asarray(shares / shares.sum(axis=1, keepdims=True))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from whyglass.core.ask import Ask
 from whyglass.core.errors import ModelError, UnsupportedError
 from whyglass.core.model import Model
-from whyglass.explainers.links import SPACES, through
+from whyglass.explainers.links import linked_space, through
 from whyglass.explainers.maskers.tabular import Columns
 from whyglass.explainers.shapley.answers import OUT_OF_TIME, output_names
 from whyglass.explainers.shapley.linear import contributions
@@ -58,9 +58,9 @@ def game_of(ask: Ask) -> Game:
     inner = _sums(model)
     if inner is not None:
         total, link, space, count = inner
-        linked = SPACES.get(link, space)
+        linked = linked_space(link, space, model.task)
         if ask.space in (None, linked) and linked == plain and _fits(model, count, link):
-            return Game(lambda X: through(total(X), link), model.outputs, linked, compiled=True)
+            return Game(lambda X: through(total(X), link, len(model.outputs)), model.outputs, linked, compiled=True)
         if ask.space == space:
             return Game(total, output_names(model, count), space, compiled=True)
     if ask.space not in (None, plain):

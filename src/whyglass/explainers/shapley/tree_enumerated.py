@@ -13,7 +13,7 @@ from whyglass.core.ask import Ask
 from whyglass.core.attribution import Attribution
 from whyglass.core.errors import InputError, UnsupportedError
 from whyglass.core.forest import Forest
-from whyglass.explainers.links import SPACES
+from whyglass.explainers.links import linked_space
 from whyglass.explainers.shapley.answers import OUT_OF_TIME, Found, answer, output_names, unknown_rows, usable
 from whyglass.kernels import enumerate_forest
 
@@ -46,7 +46,7 @@ def explain(ask: Ask) -> Attribution:
     if ask.budget.deadline is not None and len(rows):
         first = min(first, _affordable(ask, (forest, link), ask.data.matrix[rows], background))
     found = _all_rows(ask, (forest, link), rows, background, first)
-    if link == "sigmoid" and forest.n_outputs == 1:
+    if link == "sigmoid" and forest.n_outputs == 1 and len(ask.model.outputs) == 2:
         found = _both_classes(found)
     names = output_names(ask.model, found.values.shape[2])
     used = f" ({first:,} of them used)" if first < len(background) else ""
@@ -59,7 +59,7 @@ def explain(ask: Ask) -> Attribution:
 
 def _link(ask: Ask, forest: Forest) -> tuple[str, str]:
     """The link to go through and the space it leads to."""
-    linked = SPACES.get(forest.link, forest.space)
+    linked = linked_space(forest.link, forest.space, ask.model.task)
     if ask.space in (None, forest.space):
         return "identity", forest.space
     if ask.space == linked:
