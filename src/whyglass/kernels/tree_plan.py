@@ -125,7 +125,7 @@ def write_plan(trees: Trees, plan: Plan) -> int:
             if path.level[level, _NEXT] == 2:
                 if level > 0:
                     met = path.level[level, _MET]
-                    fields = (EXIT, level, 0, path.level[level, _SEEN], met, -1, -1, -1)
+                    fields = (EXIT, level, path.level[level - 1, _NEXT] - 1, path.level[level, _SEEN], met, -1, -1, -1)
                     put(plan, count, fields, path.product[level], path.product[met])
                     count += 1
                 level -= 1

@@ -35,33 +35,34 @@ class Work(NamedTuple):
     total: Floats
     phi: Floats
     outputs: int
+    lanes: int
 
 
 @inlined
-def test_rows(trees: Trees, node: int, X: Floats, into: Floats) -> None:
+def test_rows(trees: Trees, node: int, X: Floats, work: Work, level: int) -> None:
     """1.0 for the rows (columns of ``X``) that go left at a node."""
     feature = trees.feature[node]
     if trees.category_start[node] >= 0:
-        for r in range(_LANES):
-            into[r] = 1.0 if goes_left(trees, node, X[feature, r]) else 0.0
+        for r in range(work.lanes):
+            work.test[level, r] = 1.0 if goes_left(trees, node, X[feature, r]) else 0.0
         return
     threshold = trees.threshold[node]
     if trees.missing_left[node]:
-        for r in range(_LANES):
-            into[r] = 0.0 if X[feature, r] > threshold else 1.0
+        for r in range(work.lanes):
+            work.test[level, r] = 0.0 if X[feature, r] > threshold else 1.0
     else:
-        for r in range(_LANES):
-            into[r] = 1.0 if X[feature, r] <= threshold else 0.0
+        for r in range(work.lanes):
+            work.test[level, r] = 1.0 if X[feature, r] <= threshold else 0.0
 
 
 @inlined
 def satisfied(work: Work, level: int, side: int, before: int) -> None:
     """Into ``on[level + 1]``: whether each row satisfies the edge and all before it on the same feature."""
     if side == 0:
-        for r in range(_LANES):
+        for r in range(work.lanes):
             work.on[level + 1, r] = work.test[level, r] * work.on[before, r]
     else:
-        for r in range(_LANES):
+        for r in range(work.lanes):
             work.on[level + 1, r] = (1.0 - work.test[level, r]) * work.on[before, r]
 
 
@@ -80,6 +81,12 @@ def slope(z: float, t: float) -> float:
 
 
 @inlined
+def kept(side: int) -> float:
+    """A left child starts its level's sums, so that nothing needs clearing; a right child adds to them."""
+    return 0.0 if side == 0 else 1.0
+
+
+@inlined
 def enter(plan: Plan, work: Work, s: int, order: int) -> None:
     """Go down an edge: multiply its factor into the product."""
     level, before = plan.step[s, LEVEL], plan.step[s, BEFORE]
@@ -90,16 +97,12 @@ def enter(plan: Plan, work: Work, s: int, order: int) -> None:
         to, of = level * order + q, (level - 1) * order + q
         if before == 0:
             a, c = z * (1.0 - t), t
-            for r in range(_LANES):
+            for r in range(work.lanes):
                 work.down[to, r] = work.down[of, r] * (a + c * work.on[level, r])
         else:
             a, b, c = replaced(z, old, t)
-            for r in range(_LANES):
+            for r in range(work.lanes):
                 work.down[to, r] = work.down[of, r] * (a + b * work.on[before, r] + c * work.on[level, r])
-    width = plan.value.shape[1]
-    for slot in range(level * order * width, (level + 1) * order * width):
-        for r in range(_LANES):
-            work.up[slot, r] = 0.0
 
 
 @inlined
@@ -107,7 +110,7 @@ def leave(plan: Plan, work: Work, s: int, order: int, first: int) -> None:
     """Go up an edge: credit its feature with the leaves below, and hand them to the level above."""
     level, before, feature = plan.step[s, LEVEL], plan.step[s, BEFORE], plan.step[s, FEATURE]
     z, old = plan.ratio[s, 0], plan.ratio[s, 1]
-    width = plan.value.shape[1]
+    width, keep = plan.value.shape[1], kept(plan.step[s, SIDE])
     for q in range(order):
         t = plan.nodes[order, q]
         now = slope(z, t)
@@ -115,25 +118,25 @@ def leave(plan: Plan, work: Work, s: int, order: int, first: int) -> None:
             of, to, credit = (level * width + k) * order + q, ((level - 1) * width + k) * order + q, feature * work.outputs + first + k
             if before == 0:
                 none = -1.0 / (1.0 - t)
-                for r in range(_LANES):
+                for r in range(work.lanes):
                     h = work.up[of, r]
                     work.phi[credit, r] += h * (none + now * work.on[level, r])
-                    work.up[to, r] += h
+                    work.up[to, r] = keep * work.up[to, r] + h
             else:
                 was = slope(old, t)
-                for r in range(_LANES):
+                for r in range(work.lanes):
                     h = work.up[of, r]
                     work.phi[credit, r] += h * (now * work.on[level, r] - was * work.on[before, r])
-                    work.up[to, r] += h
+                    work.up[to, r] = keep * work.up[to, r] + h
 
 
 @inlined
 def sum_down(work: Work, level: int, order: int) -> None:
     """Integral of the product over t, for every row."""
-    for r in range(_LANES):
+    for r in range(work.lanes):
         work.total[r] = work.down[level * order, r]
     for slot in range(level * order + 1, (level + 1) * order):
-        for r in range(_LANES):
+        for r in range(work.lanes):
             work.total[r] += work.down[slot, r]
 
 
@@ -142,7 +145,7 @@ def leaf(plan: Plan, work: Work, s: int, order: int, first: int) -> None:
     """A single leaf: down its edge and up again in one go."""
     level, before, feature = plan.step[s, LEVEL], plan.step[s, BEFORE], plan.step[s, FEATURE]
     z, node = plan.ratio[s, 0], plan.step[s, LEAF_A]
-    width = plan.value.shape[1]
+    width, keep = plan.value.shape[1], kept(plan.step[s, SIDE])
     satisfied(work, level, plan.step[s, SIDE], before)
     if before != 0:
         leaf_again(plan, work, s, order, first)
@@ -151,14 +154,14 @@ def leaf(plan: Plan, work: Work, s: int, order: int, first: int) -> None:
     for k in range(width):
         v = plan.value[node, k]
         credit = feature * work.outputs + first + k
-        for r in range(_LANES):
+        for r in range(work.lanes):
             work.phi[credit, r] += v * (work.on[level + 1, r] - z) * work.total[r]
         for q in range(order):
             t = plan.nodes[order, q]
             a, c = v * z * (1.0 - t), v * t
             to, of = (level * width + k) * order + q, level * order + q
-            for r in range(_LANES):
-                work.up[to, r] += work.down[of, r] * (a + c * work.on[level + 1, r])
+            for r in range(work.lanes):
+                work.up[to, r] = keep * work.up[to, r] + work.down[of, r] * (a + c * work.on[level + 1, r])
 
 
 @inlined
@@ -166,7 +169,7 @@ def leaf_again(plan: Plan, work: Work, s: int, order: int, first: int) -> None:
     """A single leaf on a feature met before."""
     level, before, feature = plan.step[s, LEVEL], plan.step[s, BEFORE], plan.step[s, FEATURE]
     z, old, node = plan.ratio[s, 0], plan.ratio[s, 1], plan.step[s, LEAF_A]
-    width = plan.value.shape[1]
+    width, keep = plan.value.shape[1], kept(plan.step[s, SIDE])
     for q in range(order):
         t = plan.nodes[order, q]
         a, b, c = replaced(z, old, t)
@@ -175,11 +178,11 @@ def leaf_again(plan: Plan, work: Work, s: int, order: int, first: int) -> None:
         for k in range(width):
             v = plan.value[node, k]
             credit, to = feature * work.outputs + first + k, (level * width + k) * order + q
-            for r in range(_LANES):
+            for r in range(work.lanes):
                 o, p = work.on[level + 1, r], work.on[before, r]
                 h = v * (work.down[of, r] * (a + b * p + c * o))
                 work.phi[credit, r] += h * (now * o - was * p)
-                work.up[to, r] += h
+                work.up[to, r] = keep * work.up[to, r] + h
 
 
 @inlined
@@ -193,14 +196,14 @@ def pair(plan: Plan, work: Work, s: int, order: int, first: int) -> None:
         a, b = plan.value[plan.step[s, LEAF_A], k], plan.value[plan.step[s, LEAF_B], k]
         credit = feature * work.outputs + first + k
         none, more = a * left + b * (right - 1.0), a - b
-        for r in range(_LANES):
+        for r in range(work.lanes):
             work.phi[credit, r] += (more * work.test[level, r] - none) * work.total[r]
         for q in range(order):
             t = plan.nodes[order, q]
             low, high = (a * left + b * right) * (1.0 - t) + b * t, (a - b) * t
             to, of = (level * width + k) * order + q, level * order + q
-            for r in range(_LANES):
-                work.up[to, r] += work.down[of, r] * (low + high * work.test[level, r])
+            for r in range(work.lanes):
+                work.up[to, r] = work.down[of, r] * (low + high * work.test[level, r])
 
 
 @inlined
@@ -210,7 +213,7 @@ def walk(trees: Trees, plan: Plan, work: Work, X: Floats) -> None:
         order = plan.order[tree]
         first = max(trees.tree_output[tree], 0)
         for q in range(order):
-            for r in range(_LANES):
+            for r in range(work.lanes):
                 work.down[q, r] = plan.weights[order, q]
         for s in range(plan.start[tree], plan.start[tree + 1]):
             kind = plan.step[s, KIND]
@@ -219,7 +222,7 @@ def walk(trees: Trees, plan: Plan, work: Work, X: Floats) -> None:
                 continue
             level = plan.step[s, LEVEL] - (1 if kind == ENTER else 0)
             if plan.step[s, SIDE] == 0:
-                test_rows(trees, plan.step[s, NODE], X, work.test[level])
+                test_rows(trees, plan.step[s, NODE], X, work, level)
             if kind == ENTER:
                 enter(plan, work, s, order)
             elif kind == LEAF:
@@ -233,27 +236,21 @@ def explain_rows(trees: Trees, plan: Plan, levels: int, X: Floats, out: Floats) 
     """Fill ``out`` (rows, features, outputs), block after block."""
     rows, features, outputs = out.shape
     most, width = plan.nodes.shape[1], plan.value.shape[1]
-    work = Work(
-        np.zeros(((levels + 1) * most, _LANES)),
-        np.zeros(((levels + 1) * width * most, _LANES)),
-        np.ones((levels + 2, _LANES)),
-        np.zeros((levels + 1, _LANES)),
-        np.zeros(_LANES),
-        np.zeros((features * outputs, _LANES)),
-        outputs,
-    )
-    turned = np.zeros((features, _LANES))
-    for start in range(0, rows, _LANES):
-        count = min(_LANES, rows - start)
+    lanes = min(_LANES, rows)
+    down, up = np.zeros(((levels + 1) * most, lanes)), np.zeros(((levels + 1) * width * most, lanes))
+    on, test, total = np.ones((levels + 2, lanes)), np.zeros((levels + 1, lanes)), np.zeros(lanes)
+    phi, turned = np.zeros((features * outputs, lanes)), np.zeros((features, lanes))
+    for start in range(0, rows, lanes):
+        count = min(lanes, rows - start)
         for r in range(count):
             for f in range(features):
                 turned[f, r] = X[start + r, f]
-        work.phi[:] = 0.0
-        walk(trees, plan, work, turned)
+        phi[:] = 0.0
+        walk(trees, plan, Work(down, up, on, test, total, phi, outputs, count), turned)
         for r in range(count):
             for f in range(features):
                 for k in range(outputs):
-                    out[start + r, f, k] = work.phi[f * outputs + k, r]
+                    out[start + r, f, k] = phi[f * outputs + k, r]
 
 
 def base(forest: Any) -> NDArray[np.float64]:
