@@ -209,6 +209,8 @@ def _method(model: Model, method: str, has_background: bool, space: str | None, 
             reasons.append(f"{row.name} {'takes no background' if has_background else 'needs a background'}")
         elif row.spaces and space not in (None, exact_space):
             reasons.append(f"{row.name} answers in {exact_space} space")
+        elif row.evaluations and budget.deadline is not None and row.name != method:
+            reasons.append(f"{row.name} cannot stop when a time budget runs out")
         elif row.evaluations and 2**columns > budget.evaluations and row.name != method:
             reasons.append(f"{row.name} would need {2**columns} evaluations a row, the budget is {budget.evaluations}")
         else:

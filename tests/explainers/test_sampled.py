@@ -155,6 +155,34 @@ def test_rows_that_time_does_not_reach_say_so():
     assert np.isnan(why.values[late]).all()
 
 
+def test_time_that_is_too_short_for_every_coalition_gives_estimates():
+    X = wide(columns=9)
+
+    def slow(frame):
+        time.sleep(len(frame) * 2e-5)
+        return np.tanh(frame.to_numpy() @ np.arange(9.0))
+
+    why = wg.explain(wg.wrap(slow, X, task="regression"), X[:2], budget="400ms")
+    assert why.provenance.method == "shap.sampled"
+    assert set(why.status) == {"ok"}
+    assert not why.exact
+
+
+def test_a_model_that_fails_on_a_mixture_loses_only_that_row():
+    X = wide(columns=9)
+
+    def picky(frame):
+        a, b = frame["c0"].to_numpy(), frame["c1"].to_numpy()
+        return np.where((a == 50) & (b != 60), np.nan, a + b)
+
+    rows = X[:3].copy()
+    rows.iloc[1, :2] = [50.0, 60.0]
+    why = wg.explain(wg.wrap(picky, X, task="regression"), rows, budget=100)
+    assert why.status == ("ok", "the model answered NaN", "ok")
+    timed = wg.explain(wg.wrap(picky, X, task="regression"), rows[1:2], budget="5s")
+    assert timed.status == ("the model answered NaN",)
+
+
 def test_a_linear_game_has_no_sampling_error():
     X = wide()
     why = wg.explain(wg.wrap(lambda f: f.to_numpy() @ np.arange(16.0), X, task="regression"), X[:3], budget=300)

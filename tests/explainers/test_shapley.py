@@ -1,6 +1,7 @@
 """Shapley explainers: spaces, outputs, backgrounds, and rows that go wrong."""
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -24,7 +25,7 @@ METHODS = (tree, tree_enumerated, enumerated, sampled)
 
 
 def forest_model(seed=0, outputs=("no", "yes"), link="sigmoid", **options):
-    forest = random_forest(seed, outputs=1 if link == "sigmoid" else len(outputs), link=link, **options)
+    forest = replace(random_forest(seed, outputs=1 if link == "sigmoid" else len(outputs), **options), link=link)
     columns = [Column(f"c{j}", "categorical" if j == 1 else "numeric", categories=tuple("abc") if j == 1 else ()) for j in range(5)]
     schema = Schema(tuple(columns))
     data = Dataset(schema, random_rows(seed + 1, 60, 5))

@@ -33,7 +33,7 @@ def grow(rng, n_features, max_depth, category_columns):
     return nodes
 
 
-def random_forest(seed, *, n_features=5, trees=4, max_depth=5, outputs=1, vector=False, link="identity", categories=(1,)):
+def random_forest(seed, *, n_features=5, trees=4, max_depth=5, outputs=1, vector=False, categories=(1,)):
     """A forest whose trees share nothing but their columns; the last column is never tested when there are three or more."""
     rng = np.random.default_rng(seed)
     tested = n_features - 1 if n_features > 2 else n_features
@@ -61,7 +61,6 @@ def random_forest(seed, *, n_features=5, trees=4, max_depth=5, outputs=1, vector
         tree_output=np.full(trees, -1, np.int32) if vector else (np.arange(trees) % outputs).astype(np.int32),
         base=rng.normal(size=outputs),
         n_features=n_features,
-        link=link,
         space="margin",
     )
 
