@@ -104,10 +104,10 @@ def read_lightgbm(file: Path) -> Any:
 @contextmanager
 def _whole(file: Path, library: str, *own: type[Exception]) -> Iterator[None]:
     """Turn what a library raises on a damaged file into one sentence."""
-    damaged = (ValueError, TypeError, KeyError, AttributeError, OSError, IndexError, ImportError, RuntimeError, NotImplementedError)
+    damaged: tuple[type[Exception], ...] = (ValueError, TypeError, KeyError, AttributeError, OSError, IndexError, ImportError, RuntimeError)
     try:
         yield
-    except (*own, *damaged) as error:
+    except own + damaged as error:
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         msg = f"{file.name!r} is no whole {library} model: {first}"
         raise ModelError(msg) from error
