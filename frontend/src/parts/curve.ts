@@ -29,7 +29,8 @@ function numericStops(column: CurveColumn, also: readonly number[]): number[] {
   if (stops.length < 2 && lo !== null && hi !== null && hi > lo) {
     stops = Array.from({ length: 33 }, (_, i) => lo + ((hi - lo) * i) / 32);
   }
-  return [...new Set([...stops, ...also.filter(Number.isFinite)])].sort((a, b) => a - b);
+  const ends = [lo, hi].filter((v): v is number => v !== null);
+  return [...new Set([...stops, ...ends, ...also].filter(Number.isFinite))].sort((a, b) => a - b);
 }
 
 /** The axis of one column; `also` are values that must be on it (the case's own, an edit's). */

@@ -12,6 +12,7 @@ import tokens from "../styles/tokens.css";
 import style from "../styles/workbench.css";
 import { App } from "./workbench/app";
 import { Desk } from "./workbench/desk";
+import { keepFocus } from "./workbench/focus";
 import { listenKeys } from "./workbench/keys";
 
 /** What browser tests wait on: counters on the view's own elements, never on the window. */
@@ -44,6 +45,7 @@ function render({ model, el }: RenderProps): () => void {
   stage.className = "stage";
   mounted.root.prepend(stage);
   draw(html`<${App} desk=${desk} />`, stage);
+  const focus = keepFocus(desk);
   const stopCounting = effect(() => {
     counters.loaded = desk.rows.loaded.value;
     counters.finished = desk.answers.finished.value;
@@ -53,6 +55,7 @@ function render({ model, el }: RenderProps): () => void {
     void desk.store.state.value;
     void desk.answers.curves.value;
     requestAnimationFrame(() => {
+      focus.check();
       counters.painted += 1;
       counters.ready ||= counters.loaded > 0 || desk.rows.total === 0;
     });
@@ -62,6 +65,7 @@ function render({ model, el }: RenderProps): () => void {
   void desk.rows.stream();
   return () => {
     stopKeys();
+    focus.dispose();
     stopCounting();
     desk.answers.dispose();
     desk.rows.dispose();

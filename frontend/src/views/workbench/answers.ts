@@ -1,7 +1,7 @@
 // Why the model says what it says of one case, and what it would say otherwise: from the model in the page where there is
 // one, else from Python, else from what was saved. Old answers stay, marked stale, until the new ones are here.
 
-import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
+import { computed, effect, type ReadonlySignal, signal, untracked } from "@preact/signals";
 import { CallError } from "../../bridge/connection";
 import { inSlices, Lane } from "../../parts/calls";
 import { type Axis, axisOf } from "../../parts/curve";
@@ -121,9 +121,18 @@ export class Answers {
   // ---- life ---------------------------------------------------------------------------------------------------------
 
   async start(): Promise<void> {
-    this.stops.push(effect(() => this.followCase(this.key.value, this.current.value !== null)));
-    this.stops.push(effect(() => this.followCurves(this.key.value, this.layoutRows.value.rows, this.source.value)));
-    this.stops.push(effect(() => this.followPin(this.pinKey.value, this.source.value)));
+    // Each follows exactly what stands in its first line; what it does is no reason to do it again.
+    const follow = <T>(what: () => T, act: (seen: T) => void): void => {
+      this.stops.push(
+        effect(() => {
+          const seen = what();
+          untracked(() => act(seen));
+        }),
+      );
+    };
+    follow(() => [this.key.value, this.current.value !== null] as const, ([key, here]) => this.followCase(key, here));
+    follow(() => [this.key.value, this.layoutRows.value.rows, this.source.value] as const, (seen) => this.followCurves(...seen));
+    follow(() => [this.pinKey.value, this.source.value] as const, (seen) => this.followPin(...seen));
     this.stops.push(this.rows.link.onLive(() => this.settleSource()));
     try {
       this.page = await loadPage(this.rows);
@@ -190,7 +199,7 @@ export class Answers {
 
   private finish(): void {
     this.busy.value = "";
-    this.finished.value += 1;
+    this.finished.value = this.finished.peek() + 1;
   }
 
   private keep(key: string, answer: Answer): void {

@@ -6,7 +6,10 @@ import type { Meta, State } from "../../bridge/types";
 export function literal(value: string | number | null): string {
   if (value === null || (typeof value === "number" && Number.isNaN(value))) return "None";
   if (typeof value === "number") return String(value);
-  return JSON.stringify(value).replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return JSON.stringify(value).replace(/[\u007f-\u{10ffff}]/gu, (c) => {
+    const code = c.codePointAt(0) as number;
+    return code > 0xffff ? `\\U${code.toString(16).padStart(8, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`;
+  });
 }
 
 export interface Written {

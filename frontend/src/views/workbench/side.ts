@@ -67,7 +67,7 @@ function Compared(): VNode | null {
     <header><h2>${pinned ? `Against the pinned case #${pin}` : "Against the case as it was"}</h2><span class="aux">${words.level(p0)} → ${words.level(p1)}</span></header>
     <table class="diff">
       <thead>
-        <tr><th scope="col">Fact</th><th scope="col">${pinned ? `#${pin}` : "Was"}</th><th scope="col">${pinned ? `#${id}` : "Now"}</th><th scope="col" class="r">Push changes by</th></tr>
+        <tr><th scope="col">Fact</th><th scope="col">${pinned ? `#${pin}` : "Was"}</th><th scope="col">${pinned ? `#${id}` : "Now"}</th><th scope="col" class="r">Push by</th></tr>
       </thead>
       <tbody>
         ${order.map((j) => {
@@ -81,7 +81,7 @@ function Compared(): VNode | null {
         })}
       </tbody>
     </table>
-    ${columns.length > order.length && html`<p class="cap">${count(columns.length - order.length)} more facts differ.</p>`}
+    ${columns.length > order.length && html`<p class="cap">${count(columns.length - order.length)} more ${columns.length - order.length === 1 ? "fact differs" : "facts differ"}.</p>`}
     ${!columns.length && html`<p class="cap">Every fact is the same.</p>`}
   </section>` as VNode;
 }

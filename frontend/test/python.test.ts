@@ -1,0 +1,22 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import type { Meta, State } from "../src/bridge/types";
+import { literal, pythonFor } from "../src/views/workbench/python";
+
+test("what comes from data is a literal, whatever is in it", () => {
+  assert.equal(literal('a"); import os #\n'), '"a\\"); import os #\\n"');
+  assert.equal(literal("\u2028é"), '"\\u2028\\u00e9"');
+  assert.equal(literal("\u{1f600}"), '"\\U0001f600"');
+  assert.equal(literal(NaN), "None");
+  assert.equal(literal(0.5), "0.5");
+});
+
+test("the code names the state, the selection, the edits and the explanation", () => {
+  const meta = { columns: [{ name: "Age" }, { name: 'x"y' }], outputs: ["no", "yes"], scale: "probability", python: { model: "model", imports: ["import whyglass as wg"], call: "wg.explain(model, X_test)" } } as unknown as Meta;
+  const state = { case: 7, edits: { "1": 3 }, filter: "all", query: "", sort: "order", brush: null, selection: [1, 2], pin: null, tab: "case", fact: 0, space: "probability", output: 1 } as unknown as State;
+  const code = pythonFor({ meta, state, row: null, raw: (_, v) => v, level: () => "70%", prediction: 0.7 });
+  assert.match(code, /^import whyglass as wg\n/);
+  assert.match(code, /view\.state = \{"case": 7, "edits": \{"1": 3\}, "selection": \[1, 2\]\}/);
+  assert.match(code, /row\.assign\(\*\*\{"x\\"y": 3\}\)/);
+  assert.match(code, /target="yes", space="probability"/);
+});
