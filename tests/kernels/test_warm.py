@@ -41,6 +41,23 @@ def test_an_empty_cache_starts_a_child_and_survives_its_failure(monkeypatch):
     assert asked[0][0] == sys.executable
 
 
+def test_a_read_only_place_keeps_nothing_and_works(tmp_path):
+    """A file in a folder that cannot exist: numba finds no place for its cache."""
+    code = (
+        "import numba.core.caching as c\n"
+        "c.CacheImpl._locator_classes = []\n"
+        "from whyglass.kernels import forest, warm\n"
+        "import numpy as np\n"
+        "assert not any(warm.cached(k) for k in warm.kernels())\n"
+        "assert forest.predict(warm.Stump(), np.zeros((1, 1))).tolist() == [[-1.0]]\n"
+    )
+    path = os.pathsep.join(p for p in sys.path if p)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.slow
 def test_the_child_compiles_and_the_caller_only_loads(tmp_path):
     if not COMPILER:

@@ -14,9 +14,13 @@ def compiled(function: Kernel) -> Kernel:
     """Compile at the first call, keep the machine code on disk, run without the GIL.
 
     No fast-math: reassociated sums would depend on how rows are blocked. Division by zero gives infinity as in NumPy,
-    which leaves the inner loops free of branches.
+    which leaves the inner loops free of branches. Where no folder can be written to, nothing is kept.
     """
-    made: Kernel = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+    made: Kernel
+    try:
+        made = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+    except RuntimeError:  # no place for a cache: a read-only installation without a home folder
+        made = numba.njit(nogil=True, error_model="numpy")(function)
     return made
 
 

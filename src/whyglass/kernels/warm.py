@@ -20,7 +20,7 @@ _CHILD = "from whyglass.kernels.warm import call_all; call_all()"
 _PATIENCE = 300.0  # seconds a child may compile before this process does it itself
 
 
-class _Stump:
+class Stump:
     """The smallest forest that reaches every kernel: one numeric split."""
 
     roots = np.zeros(1, np.int32)
@@ -53,14 +53,19 @@ def kernels() -> tuple[Callable[..., Any], ...]:
 
 def call_all() -> None:
     """Call every kernel once with the types that they are always called with."""
-    stump, row = _Stump(), np.zeros((1, 1))
+    stump, row = Stump(), np.zeros((1, 1))
     forest.predict(stump, row)
     tree_shap.values(stump, row)
     enumerate_forest.values(stump, row[0], row)
 
 
+def cached(kernel: Any) -> bool:
+    """Whether machine code of a kernel is kept at all: not with the compiler off, nor where no folder can be written to."""
+    return getattr(getattr(kernel, "stats", None), "cache_path", None) is not None
+
+
 def on_disk(kernel: Any) -> bool:
-    """Whether the disk cache holds machine code of a kernel that is younger than its source."""
+    """Whether machine code of a kernel that is younger than its source is in the disk cache."""
     source = Path(kernel.py_func.__code__.co_filename)
     name = kernel.py_func.__qualname__
     found = Path(kernel.stats.cache_path).glob(f"{source.stem}.{name}-*.nbi")
@@ -74,10 +79,8 @@ def warm() -> None:
     first, so that this process keeps its GIL; where no child can be started, this process compiles.
     """
     with _lock:
-        if all(hasattr(kernel, "stats") and on_disk(kernel) for kernel in kernels()) or not hasattr(forest.add_leaves, "stats"):
-            call_all()
-            return
-        if sys.executable:
+        python = Path(sys.executable or "").name.lower().startswith("python")  # inside another program it names that program
+        if python and not all(on_disk(kernel) for kernel in kernels() if cached(kernel)):
             environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
             command = [sys.executable, "-c", _CHILD]
             # a child that cannot start or fails leaves the cache empty, and the calls below compile here
