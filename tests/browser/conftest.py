@@ -41,8 +41,9 @@ def chromium():
         if os.environ.get("CI") or os.environ.get("WHYGLASS_NO_SKIPS"):
             pytest.fail(reason)
         pytest.skip(reason)
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=hosts.PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         yield browser

@@ -18,7 +18,7 @@ HERE = Path(__file__).resolve().parent
 SRC = HERE.parents[1] / "src"
 SCENES = HERE / "scenes"
 START = 180.0
-PATIENCE = 120_000
+PATIENCE = int(os.environ.get("WHYGLASS_PATIENCE", "120000"))
 
 
 def free_port():

@@ -58,7 +58,71 @@ def tiny(folder, *, slow=0.0):
     return view
 
 
-SCENES = {"tiny": tiny, "slow": lambda folder: tiny(folder, slow=2.0)}
+def census(rows):
+    import whyglass as wg
+
+    bunch = wg.datasets.census(as_frame="pandas")
+    return bunch.X[:rows], bunch.y[:rows]
+
+
+def boosted(X, y):
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    return HistGradientBoostingClassifier(max_iter=15, categorical_features="from_dtype").fit(X, y)
+
+
+def workbench(folder):
+    """A model that travels into the page."""
+    import whyglass as wg
+
+    X, y = census(600)
+    model = wg.wrap(boosted(X, y), X, y)
+    view = wg.show(wg.explain(model, X[:40]), model=model)
+    trace = Trace(folder, view)
+    view.on("selection", lambda _ids: trace.note(frame=[type(view.selected_frame()).__name__, len(view.selected_frame())]))
+    return view
+
+
+def everything(folder):
+    """All census rows."""
+    import whyglass as wg
+
+    X, y = census(None)
+    model = wg.wrap(boosted(X, y), X, y)
+    view = wg.show(model)
+    Trace(folder, view)
+    return view
+
+
+def opaque(folder):
+    """A model of which nothing is known but that one row takes it two seconds."""
+    import whyglass as wg
+
+    X, y = census(200)
+    X = X[["age", "hours_per_week", "education"]] if "age" in X else X.iloc[:, :3]
+    inner = boosted(X, y)
+    notes = []
+
+    def ask(frame):
+        if len(frame) == 1:
+            if notes:
+                notes[0].note(call=json.loads(frame.to_json(orient="records"))[0])
+            time.sleep(2.0)
+        return inner.predict_proba(frame)
+
+    model = wg.wrap(ask, X, y, task="classification", outputs=[str(c) for c in inner.classes_])
+    view = wg.show(wg.explain(model, X[:5]), model=model)
+    notes.append(Trace(folder, view))
+    return view
+
+
+SCENES = {
+    "tiny": tiny,
+    "slow": lambda folder: tiny(folder, slow=2.0),
+    "workbench": workbench,
+    "everything": everything,
+    "opaque": opaque,
+}
 
 
 def make(name, folder):
