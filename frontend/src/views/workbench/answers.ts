@@ -9,6 +9,7 @@ import { bySize, foldRows } from "./layout";
 import { loadPage, type Page } from "./pagemodel";
 import type { Explained } from "../../parts/shapley";
 import type { Rows } from "./rows";
+import { SavedCurves } from "./savedcurves";
 
 export interface Answer {
   readonly values: Float64Array;
@@ -60,6 +61,7 @@ export class Answers {
   /** Counts finished answers; tests wait for it. */
   readonly finished = signal(0);
   page: Page | null = null;
+  private savedCurves: SavedCurves | null = null;
   private saved = new Map<string, Answer>();
   private lane = new Lane();
   private side = new Lane();
@@ -130,16 +132,19 @@ export class Answers {
         }),
       );
     };
-    follow(() => [this.key.value, this.current.value !== null] as const, ([key, here]) => this.followCase(key, here));
+    follow(() => [this.key.value, this.current.value !== null, this.rows.sample.value] as const, ([key, here]) => this.followCase(key, here));
     follow(() => [this.key.value, this.layoutRows.value.rows, this.source.value] as const, (seen) => this.followCurves(...seen));
     follow(() => [this.pinKey.value, this.source.value] as const, (seen) => this.followPin(...seen));
     this.stops.push(this.rows.link.onLive(() => this.settleSource()));
+    let problem: unknown = null;
     try {
       this.page = await loadPage(this.rows);
+      if (!this.page) this.savedCurves = await SavedCurves.load(this.rows);
     } catch (error) {
-      this.fail("The model could not be read into this page.", error);
+      problem = error;
     }
     this.settleSource();
+    if (problem) this.fail("The model could not be read into this page.", problem);
   }
 
   dispose(): void {
@@ -166,8 +171,15 @@ export class Answers {
 
   // ---- one case -----------------------------------------------------------------------------------------------------
 
+  private lastSample: unknown = null;
+
   private followCase(key: string, here: boolean): void {
     const row = this.current.peek();
+    // A sample that comes late matters only where nothing better is there.
+    const sample = this.rows.sample.peek();
+    const late = sample !== this.lastSample;
+    this.lastSample = sample;
+    if (late && this.answer.peek()?.key === key) return;
     const source = this.source.peek();
     if (!here || !row) return;
     const edited = this.edited.peek().length > 0;
@@ -358,6 +370,7 @@ export class Answers {
     if (!row || source === "waiting") return;
     // Python draws them after the bars, one call at a time.
     if (this.page) this.curvesHere(key, row, columns);
+    else if (source === "none" && this.savedCurves) this.curves.value = { key, value: this.savedCurves.of(this.rows, this.caseRow.peek()) };
   }
 
   private curvesHere(key: string, row: Float64Array, columns: readonly number[]): void {

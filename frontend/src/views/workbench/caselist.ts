@@ -22,7 +22,7 @@ export function CaseList(): VNode {
   const { case: selected } = desk.store.state.value;
   const detail = useMemo(() => desk.words.detailColumns(), [desk]);
   const ruler = useMemo(() => new Rulers(desk.root), [desk]);
-  const starts = useMemo(() => heights(desk, rows, detail, size[0] - 100, ruler), [rows, size[0], desk.rows.loaded.value]);
+  const starts = useMemo(() => heights(desk, rows, detail, size[0] - 47 - besides(desk), ruler), [rows, size[0], desk.rows.loaded.value]);
   const { height, scale } = stretch(starts[rows.length] ?? 0);
   const at = rows.indexOf(desk.answers.caseRow.value);
 
@@ -55,6 +55,15 @@ export function CaseList(): VNode {
   >
     ${rows.length ? html`<div class="list-all" role="presentation" style=${{ height: `${height}px` }}>${options}</div>` : html`<${Nothing} />`}
   </div>` as VNode;
+}
+
+/** Room that the prediction takes at the end of a row. */
+function besides(desk: Desk): number {
+  const judged = desk.rows.judged.value;
+  if (!judged.regression) return 42;
+  let most = 0;
+  for (let i = 0; i < Math.min(50, judged.count); i += 1) most = Math.max(most, desk.words.level(judged.p[i]).length);
+  return 12 + most * 9;
 }
 
 class Rulers {

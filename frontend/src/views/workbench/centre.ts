@@ -4,6 +4,7 @@ import { html } from "htm/preact";
 import type { VNode } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { Icon } from "../../parts/icons";
+import { at } from "./control";
 import { useDesk } from "./desk";
 import { Facts } from "./facts";
 import { neverTogether } from "./odd";
@@ -211,13 +212,23 @@ function Hint(): VNode {
   const desk = useDesk();
   const { source } = desk.answers;
   const up = desk.words.regression ? "larger" : "higher";
-  if (source.value === "none") {
-    const curves = desk.answers.curves.value?.value.size ? "The curves were computed beforehand. " : "";
-    const why = desk.meta.page_model.reason || "The model is not here.";
-    return html`<span class="cap">${why} ${curves}Everything else works; new what-ifs need the model.</span>` as VNode;
-  }
+  if (source.value === "none") return html`<${Frozen} />` as VNode;
   const where = source.value === "python" ? "Python answers each change." : "Everything on this page follows at once.";
   return html`<span class="cap"
     >Drag a dot along its curve, or focus it and use the arrow keys. ${where} Orange area: the prediction would be ${up}; blue: lower.</span
   >` as VNode;
+}
+
+/** What a page without a model can and cannot do, and the point of a saved curve that is looked at. */
+function Frozen(): VNode {
+  const desk = useDesk();
+  const { words, meta, answers } = desk;
+  const probe = desk.probe.value;
+  const curve = probe && probe.key === answers.key.value ? answers.curves.value?.value.get(probe.column) : null;
+  const why = meta.page_model.reason || "The model is not here.";
+  const can = answers.curves.value?.value.size
+    ? "The curves were computed beforehand: one change at a time can be read from them. Bars for other values need the model."
+    : "Everything that was saved can be looked at; new what-ifs need the model.";
+  return html`${curve && probe && html`<b class="you" data-probe>${words.title(probe.column)} ${words.value(probe.column, probe.value)}: the model would say ${words.level(at(curve, probe.value))}</b>`}
+    <span class="cap">${why} ${can}</span>` as VNode;
 }

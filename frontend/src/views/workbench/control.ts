@@ -3,7 +3,7 @@
 import { html } from "htm/preact";
 import type { VNode } from "preact";
 import { useMemo, useRef } from "preact/hooks";
-import { heightAt, neighbour, paths, place, valueAt } from "../../parts/curve";
+import { type CurveColumn, heightAt, neighbour, paths, place, valueAt } from "../../parts/curve";
 import type { Curve as CurveData } from "./answers";
 import { type Desk, useDesk } from "./desk";
 import { rangeOf } from "./scale";
@@ -46,8 +46,8 @@ function Drawn({ column, value, original, edited, curve, stale }: Props & { curv
   const now = share(p);
   const { axis } = curve;
   const { line, area } = paths(axis, Array.from(curve.values, share), now);
-  const kind = answers.curveColumn(column);
   const canEdit = answers.canEdit.value;
+  const kind = stepping(desk, column);
   const decision = meta.decision ?? (meta.base === null ? null : share(meta.base));
   const y = heightAt(now);
   const x = 100 * place(axis, value);
@@ -57,10 +57,10 @@ function Drawn({ column, value, original, edited, curve, stale }: Props & { curv
     const rect = box.current?.getBoundingClientRect();
     if (!rect) return;
     const to = valueAt(axis, kind, (e.clientX - rect.left) / rect.width);
-    if (to !== value) desk.edit(column, to);
+    if (to !== value || !canEdit) desk.edit(column, to);
   };
   const down = (e: PointerEvent): void => {
-    if (e.button !== 0 || !canEdit) return;
+    if (e.button !== 0) return;
     e.preventDefault();
     const input = e.currentTarget as HTMLInputElement;
     input.focus({ preventScroll: true });
@@ -68,9 +68,11 @@ function Drawn({ column, value, original, edited, curve, stale }: Props & { curv
     dragging.current = true;
     follow(e);
   };
+  const probe = desk.probe.value;
+  const seen = !canEdit && probe?.column === column && probe.key === answers.key.value ? probe.value : null;
   const span = Math.max(1, axis.stops.length - 1);
-  const rank = nearestRank(axis.stops, value);
-  const tip = `${words.title(column)}: ${words.value(column, value)}\n${canEdit ? "Drag, or use the arrow keys." : "Computed beforehand; other values need the model."}`;
+  const rank = nearestRank(axis.stops, seen ?? value);
+  const tip = `${words.title(column)}: ${words.value(column, value)}\n${canEdit ? "Drag, or use the arrow keys." : "Computed beforehand: drag along it to read it."}`;
   return html`<div class=${stale ? "cv stale" : "cv"} ref=${box} data-tip=${tip}>
     <svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">
       <defs>
@@ -83,6 +85,7 @@ function Drawn({ column, value, original, edited, curve, stale }: Props & { curv
       <path class="cp" d=${line} />
     </svg>
     ${edited && html`<i class="was" style=${{ left: `${100 * place(axis, original)}%`, top: `${before}%` }}></i>`}
+    ${seen !== null && html`<i class="was" style=${{ left: `${100 * place(axis, seen)}%`, top: `${heightAt(share(at(curve, seen)))}%` }}></i>`}
     <i class=${Number.isNaN(value) ? "dot hollow" : "dot"} style=${{ left: `${x}%`, top: `${y}%` }}></i>
     <input
       type="range"
@@ -91,9 +94,8 @@ function Drawn({ column, value, original, edited, curve, stale }: Props & { curv
       max=${span}
       step="1"
       value=${rank}
-      disabled=${!canEdit}
       aria-label=${`What if ${words.name(column)} were different`}
-      aria-valuetext=${`${words.value(column, value)}, prediction ${words.level(p)}`}
+      aria-valuetext=${seen === null ? `${words.value(column, value)}, prediction ${words.level(p)}` : `${words.value(column, seen)}, prediction ${words.level(at(curve, seen))}`}
       onInput=${(e: Event) => !dragging.current && desk.edit(column, axis.stops[Number((e.currentTarget as HTMLInputElement).value)])}
       onPointerDown=${down}
       onPointerMove=${(e: PointerEvent) => dragging.current && follow(e)}
@@ -101,6 +103,12 @@ function Drawn({ column, value, original, edited, curve, stale }: Props & { curv
       onPointerCancel=${() => (dragging.current = false)}
     />
   </div>` as VNode;
+}
+
+/** Saved curves stop only where they were computed. */
+function stepping(desk: Desk, column: number): CurveColumn {
+  const own = desk.answers.curveColumn(column);
+  return desk.answers.canEdit.value ? own : { ...own, integer: false };
 }
 
 function nearestRank(stops: readonly number[], value: number): number {
@@ -126,9 +134,11 @@ export function at(curve: CurveData, value: number): number {
 /** The arrow, page, home and end keys on a control. Gives whether the key was one of them. */
 export function stepControl(desk: Desk, column: number, key: string): boolean {
   const curve = desk.answers.curves.peek()?.value.get(column);
-  const now = desk.answers.current.peek()?.[column];
+  const probe = desk.probe.peek();
+  const probed = !desk.answers.canEdit.peek() && probe?.column === column && probe.key === desk.answers.key.peek();
+  const now = probed ? probe.value : desk.answers.current.peek()?.[column];
   if (!curve || now === undefined) return false;
-  const kind = desk.answers.curveColumn(column);
+  const kind = stepping(desk, column);
   const by = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 5, PageDown: -5 }[key];
   const { stops } = curve.axis;
   if (by !== undefined) desk.edit(column, neighbour(curve.axis, kind, now, by));

@@ -6,7 +6,7 @@ import { useContext } from "preact/hooks";
 import type { Connection } from "../../bridge/connection";
 import type { Mounted } from "../../bridge/root";
 import type { Meta, State } from "../../bridge/types";
-import { hasUrl, openStore, type Store, writeShare } from "../../parts/state";
+import { hasUrl, openStore, readShare, type Store, writeShare } from "../../parts/state";
 import type { Tips } from "../../parts/tooltip";
 import { copyText } from "../../parts/dialog";
 import { Answers } from "./answers";
@@ -39,8 +39,9 @@ export class Desk {
   readonly words: Words;
   readonly dialog = signal<DialogName>("");
   readonly toast = signal("");
+  /** Where no model is: the point of a saved curve that is looked at. */
+  readonly probe = signal<{ key: string; column: number; value: number } | null>(null);
   readonly theme = signal("light");
-  /** Which fact rows to point at from the outside (E key). */
   tips: Tips | null = null;
   private toastTimer = 0;
 
@@ -52,8 +53,18 @@ export class Desk {
     this.rows = new Rows(link, this.store);
     this.answers = new Answers(this.rows);
     this.words = this.rows.words;
+    this.settleCase();
     this.theme.value = mounted.theme();
     mounted.onTheme((theme) => (this.theme.value = theme));
+  }
+
+  /** A report carries a sample: when the case that was open is not in it, a telling one is. */
+  settleCase(): void {
+    const { rows, store } = this;
+    if (!this.meta.frozen || !rows.loaded.peek() || rows.rowOf(store.state.peek().case) >= 0 || readShare(location.hash)) return;
+    const p = rows.p.peek();
+    const row = Math.max(0, Array.prototype.findIndex.call(p, (v: number) => v > 0.6 && v < 0.8));
+    store.set({ case: rows.id(row) }, { history: false });
   }
 
   get meta(): Meta {
@@ -89,7 +100,10 @@ export class Desk {
   }
 
   edit(column: number, value: number): void {
-    if (!this.answers.canEdit.peek()) return this.say("This page has no model in it: values can be looked at, not changed.");
+    if (!this.answers.canEdit.peek()) {
+      this.probe.value = { key: this.answers.key.peek(), column, value };
+      return;
+    }
     const own = this.answers.original.peek()?.[column];
     const edits = { ...this.store.state.peek().edits };
     if (Object.is(own, value) || own === value) delete edits[String(column)];
