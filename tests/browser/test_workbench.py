@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -76,5 +77,114 @@ def test_open_ask_edit_brush_undo(page, host):
     if host.live and host.pushes:
         host.order({"case": 5})
         settle(page, 5)
+    if host.ours:
+        assert page.complaints == []
+
+
+@pytest.mark.parametrize("host", ["web"], indirect=True)
+def test_the_last_of_all_census_rows_is_opened_and_explained(page, host):
+    host.open(page, "everything")
+    settle(page)
+    page.wait_for_function("() => document.querySelector('#wg-root').__wg.loaded === 32561", polling=100)
+    page.locator(".list").hover()
+    page.locator(".list").evaluate("list => list.scrollTo(0, list.scrollHeight)")
+    row(page, 32560).click()
+    settle(page, 32560)
+    wait_until(lambda: host.state()["case"] == 32560)
+    assert page.locator(f"{ROOT} [data-feature]").count() == 11
+    assert page.locator(".list [data-case]").count() < 100
+    assert page.complaints == []
+
+
+@pytest.mark.parametrize("host", ["web", "lab", "streamlit"], indirect=True)
+def test_a_model_that_takes_two_seconds_is_dragged_twenty_times(page, host):
+    host.open(page, "opaque")
+    settle(page)
+    before = sum("call" in entry for entry in host.heard())
+    page.locator('[data-control="0"]').focus()
+    for _ in range(20):
+        page.keyboard.press("ArrowRight")
+    edit = wait_until(lambda: host.state().get("edits", {}).get("0"))
+    settle(page, host.state()["case"], '{"0"')
+    edit = host.state()["edits"]["0"]
+    calls = [entry["call"] for entry in host.heard() if "call" in entry][before:]
+    assert len(calls) <= 3, calls
+    assert edit in calls[-1].values()
+
+
+@pytest.mark.parametrize("host", ["file"], indirect=True)
+def test_a_report_answers_with_no_network_at_all(page, host):
+    page.context.set_offline(True)
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    host.open(page, "workbench")
+    settle(page)
+    row(page, 7).click()
+    settle(page, 7)
+    page.locator('[data-control="2"]').focus()
+    page.keyboard.press("ArrowRight")
+    settle(page, 7, '{"2"')
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    assert [url for url in asked if url.startswith("file:")] == [page.url]
+    assert page.complaints == []
+
+
+CONTROLS = {
+    "button",
+    "slider",
+    "textbox",
+    "searchbox",
+    "combobox",
+    "listbox",
+    "option",
+    "tab",
+    "link",
+    "checkbox",
+    "spinbutton",
+    "application",
+}
+
+
+def nameless(page):
+    """Controls that a screen reader would read without a name."""
+    session = page.context.new_cdp_session(page)
+    nodes = session.send("Accessibility.getFullAXTree")["nodes"]
+    session.detach()
+    controls = [node for node in nodes if not node["ignored"] and node["role"]["value"] in CONTROLS]
+    assert len(controls) > 20
+    return [node["role"]["value"] for node in controls if not node.get("name", {}).get("value", "").strip()]
+
+
+@pytest.mark.parametrize("host", ["web", "notebook"], indirect=True)
+def test_find_explain_edit_and_save_by_keys_alone(page, host):
+    press = page.keyboard.press
+    host.open(page, "workbench")
+    settle(page)
+    if not host.ours:
+        page.locator("[data-keys]").focus()  # how one gets from a cell into its output is the notebook's own affair
+    while not page.locator(f"{ROOT} :focus").count():
+        press("Tab")
+    press("/")
+    page.keyboard.type("#7")
+    press("Enter")
+    press("ArrowDown")
+    settle(page, 7)
+    press("e")
+    press("ArrowRight")
+    settle(page, 7, '{"')
+    assert page.locator(f"{ROOT} [data-control]:focus").get_attribute("aria-valuetext")
+    assert nameless(page) == []
+    press("Control+z")
+    settle(page, 7, "{}")
+    for key, tab in (("2", "all"), ("1", "case")):
+        press(key)
+        expect(page.locator(f"[data-tab={tab}]")).to_have_attribute("aria-selected", "true")
+        assert nameless(page) == []
+    press("c")
+    expect(page.get_by_label("Python code")).to_contain_text("import")
+    press("Escape")
+    with page.expect_download() as saved:
+        press("s")
+    assert Path(saved.value.path()).read_bytes().startswith(b"<!doctype html>")
     if host.ours:
         assert page.complaints == []

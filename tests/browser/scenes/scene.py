@@ -99,7 +99,7 @@ def opaque(folder):
     import whyglass as wg
 
     X, y = census(200)
-    X = X[["age", "hours_per_week", "education"]] if "age" in X else X.iloc[:, :3]
+    X = X.iloc[:, :3]
     inner = boosted(X, y)
     notes = []
 
