@@ -36,6 +36,8 @@ export interface Counters {
 function render({ model, el }: RenderProps): () => void {
   const link = connect(model);
   const mounted = mount(el, [tokens, base, style], link.meta);
+  const height = (link.meta as { height?: unknown }).height;
+  if (typeof height === "number") mounted.root.style.height = `${height}px`;
   const desk = new Desk(link, mounted);
   const tips = attachTips(mounted.root);
   desk.tips = tips;

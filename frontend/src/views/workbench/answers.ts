@@ -40,6 +40,7 @@ export type Source = "waiting" | "page" | "python" | "none";
 
 const CURVES_MS = 12;
 const PATIENCE_MS = 30_000;
+const MOST_CLASSES = 20;
 const MOST_ROWS = 12;
 const KEPT_ROWS = 10;
 
@@ -66,6 +67,7 @@ export class Answers {
   private lane = new Lane();
   private side = new Lane();
   private curveLane = new Lane();
+  private others = new Lane();
   private stops: (() => void)[] = [];
   private orderNow: number[] = [];
   /** A prediction is on its way from Python. */
@@ -136,6 +138,7 @@ export class Answers {
     follow(() => [this.key.value, this.layoutRows.value.rows, this.source.value] as const, (seen) => this.followCurves(...seen));
     follow(() => [this.pinKey.value, this.source.value] as const, (seen) => this.followPin(...seen));
     this.stops.push(this.rows.link.onLive(() => this.settleSource()));
+    follow(() => [this.rows.output.value, this.rows.loaded.value, this.source.value] as const, ([output]) => void this.predictOthers(output));
     let problem: unknown = null;
     try {
       this.page = await loadPage(this.rows);
@@ -152,6 +155,28 @@ export class Answers {
     this.lane.stop();
     this.side.stop();
     this.curveLane.stop();
+    this.others.stop();
+  }
+
+  /** Predictions of all rows for an output that did not come with them, and the likeliest class of several. */
+  private async predictOthers(output: number): Promise<void> {
+    const { rows, page } = this;
+    const { outputs } = rows.meta;
+    const n = rows.loaded.peek();
+    if (!page || outputs.length < 3 || n < rows.total) return;
+    const predict = (k: number, signal: AbortSignal): Promise<Float32Array> => page.model.predictRows(rows.table, k, { signal });
+    await this.others.run(async (signal) => {
+      if (output !== rows.meta.output) rows.otherP.value = { output, values: await predict(output, signal) };
+      if (rows.guess.peek() || outputs.length > MOST_CLASSES) return;
+      const best = new Float32Array(n).fill(-Infinity);
+      const guess = new Uint16Array(n);
+      for (let k = 0; k < outputs.length; k += 1) {
+        (await predict(k, signal)).forEach((p, i) => {
+          if (p > best[i]) [best[i], guess[i]] = [p, k];
+        });
+      }
+      rows.guess.value = guess;
+    });
   }
 
   private settleSource(): void {

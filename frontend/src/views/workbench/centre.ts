@@ -225,7 +225,8 @@ function Frozen(): VNode {
   const { words, meta, answers } = desk;
   const probe = desk.probe.value;
   const curve = probe && probe.key === answers.key.value ? answers.curves.value?.value.get(probe.column) : null;
-  const why = meta.page_model.reason || "The model is not here.";
+  const away = !meta.frozen && !desk.link.live;
+  const why = away ? "Python is away, so changes wait until it is back." : meta.page_model.reason || "The model is not here.";
   const can = answers.curves.value?.value.size
     ? "The curves were computed beforehand: one change at a time can be read from them. Bars for other values need the model."
     : "Everything that was saved can be looked at; new what-ifs need the model.";

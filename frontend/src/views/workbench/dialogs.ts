@@ -15,6 +15,7 @@ const KEYS: readonly (readonly [string, string])[] = [
   ["R", "reset the what-if"],
   ["P", "pin this case to compare"],
   ["C", "copy as Python"],
+  ["S", "save as one file"],
   ["Ctrl Z", "undo, with Shift redo"],
   ["Esc", "clear the brush, close"],
   ["?", "this map"],

@@ -4,6 +4,7 @@
 import type { Desk } from "./desk";
 import { walk } from "./mapview";
 import { stepControl } from "./control";
+import { saveFile } from "./save";
 
 const ARROWS: { [key: string]: readonly [number, number] } = {
   ArrowRight: [1, 0],
@@ -116,6 +117,7 @@ function onView(desk: Desk, key: string): boolean {
     r: () => desk.reset(),
     p: () => desk.pin(),
     c: () => (desk.dialog.value = "python"),
+    s: () => void saveFile(desk),
     "?": () => (desk.dialog.value = "keys"),
     Escape: () => desk.clearSelection(),
   };

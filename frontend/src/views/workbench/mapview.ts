@@ -7,6 +7,7 @@ import { useSignalEffect } from "@preact/signals";
 import { watchSize } from "../../parts/frame";
 import { density, disc, pointRadius, rgb, stamp } from "../../parts/raster";
 import { type Desk, useDesk } from "./desk";
+import { Read } from "./reading";
 
 const INSET = 9;
 const MOST_POINTS = 100_000;
@@ -102,6 +103,7 @@ class Painter {
     for (const pass of [0, 1]) {
       for (let i = 0; i < on.length; i += 1) {
         if (on[i] !== pass) continue;
+        if (Number.isNaN(p[i])) continue;
         const strength = spread ? Math.min(1, Math.abs(p[i] - line) * 2) : 0.5;
         const ink = pass ? (p[i] >= line ? up : down) : ghost;
         stamp(pixels, width, height, this.at(points, i), pass ? big : small, { ...ink, a: pass ? faint + (0.9 - faint) * strength : 0.13 });
@@ -300,7 +302,7 @@ export function CaseMap(): VNode {
       <canvas ref=${base} aria-hidden="true"></canvas><canvas ref=${over} aria-hidden="true"></canvas>
     </div>
     <div class="mapcap cap">
-      <span>${near}</span>
+      <span>${near} <${Read} part="map" /></span>
       ${state.selection
         ? html`<button class="link xs" data-clear-brush onClick=${() => desk.clearSelection()}>Clear ${desk.words.people(state.selection.length)}</button>`
         : html`<span class="mapkey"><span class="down">●</span> below <span class="up">●</span> above ${line}</span>`}

@@ -4,28 +4,27 @@ import type { Meta } from "../../bridge/types";
 import type { Rows } from "./rows";
 
 const ENOUGH = 500;
+/** Rows that would have both if the two had nothing to do with each other; below it, rarity explains the absence. */
+const EXPECTED = 3;
 
-/** The first such pair of columns, or null. Values that are rare on their own are not blamed on the pair. */
+/** The first such pair of columns, or null. */
 export function neverTogether(rows: Rows, meta: Meta, row: Float64Array, edited: readonly number[]): [number, number] | null {
   const n = rows.loaded.peek();
-  if (n < ENOUGH) return null;
   const categories = meta.columns.map((c, j) => (c.kind === "categorical" ? j : -1)).filter((j) => j >= 0);
-  for (const a of edited.filter((j) => categories.includes(j))) {
+  const changed = edited.filter((j) => categories.includes(j) && row[j] >= 0);
+  if (n < ENOUGH || !changed.length) return null;
+  for (const a of changed) {
+    const codes = rows.table.column(`f${a}`);
     const holders: number[] = [];
-    for (let i = 0; i < n; i += 1) if (rows.table.value(i, a) === row[a]) holders.push(i);
-    if (!holders.length) continue;
+    for (let i = 0; i < n; i += 1) if (codes[i] === row[a]) holders.push(i);
     for (const b of categories) {
-      if (b === a || Number.isNaN(row[b])) continue;
-      if (holders.some((i) => rows.table.value(i, b) === row[b])) continue;
-      if (expected(rows, n, holders.length, b, row[b]) >= 3) return [a, b];
+      if (b === a || !(row[b] >= 0)) continue;
+      const other = rows.table.column(`f${b}`);
+      if (holders.some((i) => other[i] === row[b])) continue;
+      let all = 0;
+      for (let i = 0; i < n; i += 1) if (other[i] === row[b]) all += 1;
+      if ((holders.length * all) / n >= EXPECTED) return [a, b];
     }
   }
   return null;
-}
-
-/** How many rows would have both if the two had nothing to do with each other. */
-function expected(rows: Rows, n: number, holders: number, column: number, value: number): number {
-  let others = 0;
-  for (let i = 0; i < n; i += 1) if (rows.table.value(i, column) === value) others += 1;
-  return (holders * others) / n;
 }

@@ -40,6 +40,8 @@ export class Rows {
   readonly failure = signal("");
   /** Predictions of another output than the one that came with the rows. */
   readonly otherP = signal<{ output: number; values: Float32Array } | null>(null);
+  /** The likeliest class of each row, where there are more than two and the page can tell. */
+  readonly guess = signal<ArrayLike<number> | null>(null);
   private positions: Map<number, number> | null = null;
   private stopped = new AbortController();
 
@@ -167,6 +169,19 @@ export class Rows {
     return new Float32Array(this.total).fill(NaN);
   });
 
+  /** Smallest and largest prediction. */
+  readonly range: ReadonlySignal<readonly [number, number]> = computed(() => {
+    const p = this.p.value;
+    const n = this.loaded.value;
+    let lo = Infinity;
+    let hi = -Infinity;
+    for (let i = 0; i < n; i += 1) {
+      if (p[i] < lo) lo = p[i];
+      if (p[i] > hi) hi = p[i];
+    }
+    return [lo, hi];
+  });
+
   y(row: number): number {
     return this.table.has("y") ? this.table.column("y")[row] : NaN;
   }
@@ -186,7 +201,7 @@ export class Rows {
     let wrong = new Uint8Array(count);
     if (regression) wrong = new Uint8Array(largestErrors(p, y, count));
     else {
-      const guess = count && this.table.has("guess") ? this.table.column("guess") : null;
+      const guess = this.guess.value;
       for (let i = 0; i < count; i += 1) {
         if (Number.isNaN(y[i]) || Number.isNaN(p[i])) continue;
         const off = guess && outputs.length > 2 ? guess[i] !== y[i] : p[i] >= line !== (y[i] === output);

@@ -4,6 +4,7 @@ import { html } from "htm/preact";
 import type { VNode } from "preact";
 import { count, percent, range, wilson } from "../../parts/format";
 import { type Desk, useDesk } from "./desk";
+import { Read } from "./reading";
 
 const FEW = 10;
 const HATCHED = 100;
@@ -13,7 +14,8 @@ export function PredictionScale(): VNode | null {
   const desk = useDesk();
   const p = desk.answers.prediction.value?.value ?? NaN;
   if (Number.isNaN(p)) return null;
-  return (desk.words.regression ? html`<${ValueScale} p=${p} />` : html`<${ChanceScale} p=${p} />`) as VNode;
+  const drawn = desk.words.regression ? html`<${ValueScale} p=${p} />` : html`<${ChanceScale} p=${p} />`;
+  return html`<div class="scalebox">${drawn}<${Read} part="scale" /></div>` as VNode;
 }
 
 function band(desk: Desk, p: number): { n: number; low: number; high: number } | null {
@@ -84,14 +86,7 @@ function ValueScale({ p }: { p: number }): VNode {
 
 /** Where nearly all predictions lie, the one shown included. */
 export function rangeOf(desk: Desk): { lo: number; hi: number } {
-  const judged = desk.rows.judged.value;
-  let lo = Infinity;
-  let hi = -Infinity;
-  for (let i = 0; i < judged.count; i += 1) {
-    const v = judged.p[i];
-    if (v < lo) lo = v;
-    if (v > hi) hi = v;
-  }
+  let [lo, hi] = desk.rows.range.value;
   const now = desk.answers.prediction.value?.value ?? lo;
   lo = Math.min(lo, now);
   hi = Math.max(hi, now);

@@ -4,6 +4,7 @@ import { html } from "htm/preact";
 import type { VNode } from "preact";
 import { Icon, Mark } from "../../parts/icons";
 import { useDesk } from "./desk";
+import { canSave, saveFile } from "./save";
 
 const THEMED = new Set(["web", "html"]);
 
@@ -29,6 +30,7 @@ export function TopBar(): VNode {
       ${button("undo", "Undo (Ctrl+Z)", "Undo\nCtrl+Z", () => store.undo(), !store.canUndo.value)}
       ${button("redo", "Redo (Ctrl+Shift+Z)", "Redo\nCtrl+Shift+Z", () => store.redo(), !store.canRedo.value)}
       ${desk.canShare && button("share", "Copy a link to this exact state", "Copy a link to this state\nCase, edits and filters are in it.", () => void desk.share())}
+      ${canSave(desk) && button("save", "Save as one file (S)", "Save as one file\nS\nA report that works offline.", () => void saveFile(desk))}
       ${button("code", "Copy this state as Python (C)", "Copy as Python\nC", () => (desk.dialog.value = "python"))}
       ${THEMED.has(desk.link.host) && button("theme", "Switch light and dark", "Light or dark", theme)}
       ${button("help", "Keyboard map (?)", "Keyboard map\n?", () => (desk.dialog.value = "keys"))}
