@@ -36,6 +36,8 @@ export interface BaseMeta {
   live: boolean;
   host: string;
   created: string;
+  /** Whether the host answers "export" with the view as one file. */
+  exports?: boolean;
   /** "auto" follows the host. */
   theme?: "auto" | "light" | "dark";
 }
