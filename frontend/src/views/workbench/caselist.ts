@@ -12,6 +12,8 @@ import { Ruler } from "./words";
 const PAD = 14;
 const LINE = 18;
 const DETAIL = 16;
+/** Width of the word that marks a training row. */
+const SPLIT_MARK = 38;
 
 export function CaseList(): VNode {
   const desk = useDesk();
@@ -22,7 +24,7 @@ export function CaseList(): VNode {
   const { case: selected } = desk.store.state.value;
   const detail = useMemo(() => desk.words.detailColumns(), [desk]);
   const ruler = useMemo(() => new Rulers(desk.root), [desk]);
-  const starts = useMemo(() => heights(desk, rows, detail, size[0] - 47 - besides(desk), ruler), [rows, size[0], desk.rows.loaded.value]);
+  const starts = useMemo(() => heights(desk, rows, detail, size[0] - 47, ruler), [rows, size[0], desk.rows.loaded.value]);
   const { height, scale } = stretch(starts[rows.length] ?? 0);
   const at = rows.indexOf(desk.answers.caseRow.value);
 
@@ -57,40 +59,36 @@ export function CaseList(): VNode {
   </div>` as VNode;
 }
 
-/** Room that the prediction takes at the end of a row. */
-function besides(desk: Desk): number {
-  const judged = desk.rows.judged.value;
-  if (!judged.regression) return 42;
-  let most = 0;
-  for (let i = 0; i < Math.min(50, judged.count); i += 1) most = Math.max(most, desk.words.level(judged.p[i]).length);
-  return 12 + most * 9;
-}
-
 class Rulers {
   readonly title: Ruler;
   readonly detail: Ruler;
+  readonly level: Ruler;
 
   constructor(root: HTMLElement) {
     const family = getComputedStyle(root).fontFamily || "sans-serif";
     this.title = new Ruler(`400 13.5px ${family}`);
     this.detail = new Ruler(`400 11.5px ${family}`);
+    this.level = new Ruler(`650 15px ${family}`);
   }
 }
 
 function heights(desk: Desk, rows: Int32Array, detail: number[], room: number, ruler: Rulers): Float64Array {
   const known = new Map<string, number>();
-  const lines = (which: "title" | "detail", text: string): number => {
-    const key = `${which}${text}`;
+  const { judged } = desk.rows;
+  const lines = (which: "title" | "detail", text: string, left: number): number => {
+    const key = `${which}${left}${text}`;
     let n = known.get(key);
     if (n === undefined) {
-      n = ruler[which].lines(text, Math.max(60, room));
+      n = ruler[which].lines(text, Math.max(60, left));
       known.set(key, n);
     }
     return n;
   };
   return offsets(rows.length, (k) => {
     const [first, second] = desk.rows.describe(rows[k], detail);
-    return PAD + LINE * lines("title", first) + (second ? DETAIL * lines("detail", second) : 0);
+    const left = room - Math.ceil(ruler.level.width(desk.words.level(judged.value.p[rows[k]])));
+    const mark = desk.rows.heldOut(rows[k]) ? 0 : SPLIT_MARK;
+    return PAD + LINE * lines("title", first, left) + (second || mark ? DETAIL * lines("detail", second, left - mark) : 0);
   });
 }
 

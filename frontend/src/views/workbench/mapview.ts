@@ -301,8 +301,9 @@ export function CaseMap(): VNode {
     >
       <canvas ref=${base} aria-hidden="true"></canvas><canvas ref=${over} aria-hidden="true"></canvas>
     </div>
+    <${Read} part="map" />
     <div class="mapcap cap">
-      <span>${near} <${Read} part="map" /></span>
+      <span>${near}</span>
       ${state.selection
         ? html`<button class="link xs" data-clear-brush onClick=${() => desk.clearSelection()}>Clear ${desk.words.people(state.selection.length)}</button>`
         : html`<span class="mapkey"><span class="down">●</span> below <span class="up">●</span> above ${line}</span>`}

@@ -48,8 +48,14 @@ function ChanceScale({ p }: { p: number }): VNode {
     ${before !== null && html`<i class="was" style=${at(before)} data-tip=${`Before your edits: ${percent(before)}`}></i>`}
     <i class="me" style=${at(p)}></i>
     ${seen &&
-    html`<span class="t" style=${at(Math.max(0.23, Math.min(0.77, (seen.low + seen.high) / 2)))}>${said}</span>`}
+    html`<span class="t" style=${within((seen.low + seen.high) / 2, String(said))}>${said}</span>`}
   </div>` as VNode;
+}
+
+/** A label centred on a place, as far as its length lets it stay on the scale. */
+function within(share: number, text: string): { left: string } {
+  const half = `${Math.round(text.length * 2.9)}px`;
+  return { left: `clamp(${half}, ${100 * share}%, calc(100% - ${half}))` };
 }
 
 /** Labels near the ends would leave the scale. */

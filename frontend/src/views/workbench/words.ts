@@ -126,16 +126,17 @@ export class Words {
     return this.meta.outputs[k] ?? "";
   }
 
-  /** The decision line in words; the average where there is none. */
+  /** The line between low and high in words: the decision line, one half of several classes, the average of a regression. */
   get line(): string {
-    return this.meta.decision === null ? "average" : percent(this.meta.decision);
+    return this.regression && this.meta.decision === null ? "average" : percent(this.meta.decision ?? 0.5);
   }
 
   private short(j: number, v: number, first: boolean): string {
     const column = this.column(j);
     const bare = (column.kind === "numeric" && !column.unit) || Number.isNaN(v) || (column.kind !== "numeric" && v < 0);
     const text = first && !bare ? this.value(j, v) : this.small(j, v);
-    return bare ? `${first ? this.title(j) : this.name(j)} ${text}` : text;
+    const whole = column.kind === "numeric" ? text.replaceAll(" ", "\u00a0") : text;
+    return bare ? `${first ? this.title(j) : this.name(j)}\u00a0${whole}` : whole;
   }
 
   /** The two lines that say who a case is. */
@@ -182,7 +183,7 @@ export class Ruler {
     if (this.width(text) <= room) return 1;
     let lines = 1;
     let at = 0;
-    for (const word of text.split(/(?<=[\s-])/)) {
+    for (const word of text.split(/(?<=[ -])/)) {
       const w = this.width(word);
       if (at > 0 && at + w > room) {
         lines += 1;
