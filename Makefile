@@ -12,7 +12,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 WORKERS ?= 2
 
 .DELETE_ON_ERROR:
-.PHONY: demo test check bench front absent clean
+.PHONY: demo test check bench measured front absent clean
 
 # --- environments: a stamp for each set of extras, made again when what they depend on changes
 
@@ -52,12 +52,17 @@ check: $(VENV)/ready-dev
 	$(BIN)/python hatch_build.py npm run --silent check
 	$(BIN)/python hatch_build.py npm test --silent
 
-bench: $(VENV)/ready-bench
+# the peers bring hundreds of packages: they get an environment of their own
+bench:
+	@$(MAKE) --no-print-directory VENV=.venv-bench measured
+
+measured: $(VENV)/ready-bench
+	@.ci/chromium
 	$(ONE_THREAD) $(BIN)/python bench/run.py $(ARGS)
 
 front:
 	@$(PYTHON) hatch_build.py
 
 clean:
-	rm -rf $(VENV) build dist .coverage .coverage.* .pytest_cache .ruff_cache .mypy_cache .hypothesis frontend/node_modules
+	rm -rf $(VENV) .venv-bench build dist .coverage .coverage.* .pytest_cache .ruff_cache .mypy_cache .hypothesis frontend/node_modules
 	rm -f src/whyglass/views/static/*.js src/whyglass/views/static/*.css
