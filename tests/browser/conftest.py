@@ -54,7 +54,7 @@ def chromium():
 def page(chromium):
     """A page of a fresh context; the test fails when anything was asked of another machine."""
     context = chromium.new_context(viewport={"width": 1400, "height": 1000}, accept_downloads=True)
-    foreign = []
+    foreign: list[str] = []
 
     def only_loopback(route):
         parts = urlsplit(route.request.url)
@@ -68,6 +68,7 @@ def page(chromium):
     page = context.new_page()
     page.set_default_timeout(hosts.PATIENCE)
     page.on("websocket", lambda ws: foreign.append(ws.url) if urlsplit(ws.url).hostname not in LOOPBACK else None)
+    page.foreign = foreign
     page.complaints = []
     page.on("pageerror", lambda error: page.complaints.append(str(error)))
     page.on("console", lambda line: page.complaints.append(line.text) if line.type == "error" else None)
