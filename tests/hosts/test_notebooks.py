@@ -86,6 +86,9 @@ def test_one_view_has_one_widget_until_it_is_closed(tiny):
     widget.close()
     tiny.state = {"case": 1}
     assert widget.state == {}
+    again = jupyter.widget_for(tiny, "jupyter")
+    assert again is not widget
+    assert again.state == {"case": 1}
 
 
 def test_marimo_shows_one_element_of_a_view(tiny):

@@ -36,7 +36,7 @@ def widget_for(view: View, host: str) -> Any:
     Raises:
         MissingExtraError: If anywidget is not installed.
     """
-    if view not in _widgets:
+    if view not in _widgets or _widgets[view].comm is None:  # never shown, or closed since
         _widgets[view] = _widget_class()(view, host)
     return _widgets[view]
 

@@ -33,6 +33,7 @@ def element(view: View) -> Any:
         import marimo  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise MissingExtraError(FRAMEWORK, EXTRA) from error
-    if view not in _elements:
-        _elements[view] = marimo.ui.anywidget(widget_for(view, "marimo"))
+    widget = widget_for(view, "marimo")
+    if view not in _elements or _elements[view].widget is not widget:
+        _elements[view] = marimo.ui.anywidget(widget)
     return _elements[view]
