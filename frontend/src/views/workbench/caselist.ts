@@ -21,7 +21,8 @@ export function CaseList(): VNode {
   const [size, setSize] = useState<[number, number]>([300, 400]);
   const [top, setTop] = useState(0);
   const rows = desk.rows.shown.value;
-  const { case: selected } = desk.store.state.value;
+  const { case: selected, filter, query, sort, selection } = desk.store.state.value;
+  const asked = `${filter} ${query} ${sort} ${selection?.length ?? ""}`;
   const detail = useMemo(() => desk.words.detailColumns(), [desk]);
   const ruler = useMemo(() => new Rulers(desk.root), [desk]);
   const starts = useMemo(() => heights(desk, rows, detail, size[0] - 47, ruler), [rows, size[0], desk.rows.loaded.value]);
@@ -38,7 +39,8 @@ export function CaseList(): VNode {
     const to = settled.current ? reveal(starts, at, view, el.clientHeight) : Math.max(0, middle);
     settled.current = true;
     if (Math.abs(to - view) > 0.5) el.scrollTop = to / scale;
-  }, [selected, at < 0, rows]);
+    // Not when more rows arrive: a reader who scrolled away stays there.
+  }, [selected, at < 0, asked, size[0], size[1]]);
 
   const [from, until] = inSight(starts, top * scale, size[1]);
   const shift = top * scale - top;

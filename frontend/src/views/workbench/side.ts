@@ -60,7 +60,7 @@ function Compared(): VNode | null {
   const order = answers.order.value.filter((j) => columns.includes(j)).slice(0, 8);
   const p0 = rows.p.value[pinned ? pinRow : answers.caseRow.value];
   const p1 = answers.prediction.value?.value ?? NaN;
-  const mine = answers.answer.value?.value.values;
+  const mine = answers.stale.value ? undefined : answers.answer.value?.value.values;
   const theirs = (pinned ? answers.pinned.value : answers.ghost.value)?.value.values;
   const { space } = desk.store.state.value;
   return html`<section class="sect">
