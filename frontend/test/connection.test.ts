@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { CallError, connect } from "../src/bridge/connection";
-import { LocalModel } from "../src/bridge/model";
+import { CallError, connect } from "../src/parts/connection";
+import { LocalModel } from "../src/parts/model";
 import { buildContainer } from "../src/parts/container";
 
 type Message = { kind: string; id: number; action?: string };

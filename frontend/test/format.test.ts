@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { Column } from "../src/bridge/types";
+import type { Column } from "../src/parts/types";
 import * as format from "../src/parts/format";
 
 const all = (write: (v: number) => string, cases: [number, string][]): void => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { Meta, State } from "../src/bridge/types";
+import type { Meta, State } from "../src/parts/types";
 import { literal, pythonFor } from "../src/views/workbench/python";
 
 test("what comes from data is a literal, whatever is in it", () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { Connection } from "../src/bridge/connection";
+import type { Connection } from "../src/parts/connection";
 import { Store, openStore, readShare, writeShare } from "../src/parts/state";
 
 const start = { case: 0, edits: {} as { [k: string]: number | null }, query: "", brush: null as number[] | null };

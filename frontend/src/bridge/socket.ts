@@ -8,8 +8,8 @@
 // the page says so (`live` false) and tries again; "open" then comes anew, and of it only the state is taken.
 
 import { unpackMessage, packMessage } from "./message";
-import { type AfmView, LocalModel } from "./model";
-import type { Document } from "./types";
+import { type AfmView, LocalModel } from "../parts/model";
+import type { Document } from "../parts/types";
 
 type Message = { kind: string; meta?: unknown; state?: Document };
 

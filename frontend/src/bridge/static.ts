@@ -5,9 +5,9 @@
 // The payload is gzip of core/container.py's pack_message({kind: "open", meta, state}, [container of the first tables]).
 // Nothing is fetched.
 
-import { type AfmView, LocalModel } from "./model";
+import { type AfmView, LocalModel } from "../parts/model";
 import { unpackMessage } from "./message";
-import type { Document } from "./types";
+import type { Document } from "../parts/types";
 
 declare const __whyglass_view: { default: AfmView };
 

@@ -13,8 +13,8 @@
 //   messages are the Session's "call", "cancel" and "change"; ack is the largest outbox number that was taken
 
 import { bytesOf } from "../parts/container";
-import { type AfmView, LocalModel } from "./model";
-import type { Document } from "./types";
+import { type AfmView, LocalModel } from "../parts/model";
+import type { Document } from "../parts/types";
 
 declare const __whyglass_view: { default: AfmView };
 

@@ -2,7 +2,7 @@
 // A row becomes one small integer (a bin) per slot, a column tested in one way: how many cut points lie below a number, or
 // the place of a category in the slot's sets. A node then compares two integers or looks up one byte.
 
-import type { Link } from "../bridge/types";
+import type { Link } from "./types";
 import { type CaseTable, MISSING, type Numbers } from "./arrow";
 import { ForestGame } from "./forest-game";
 import type { Game, Packed, RawModel } from "./page-model";

@@ -1,6 +1,6 @@
 // How a number is written (DESIGN-LANGUAGE section 4), the twin of write_number in core/schema.py.
 
-import type { Column } from "../bridge/types";
+import type { Column } from "./types";
 
 export const MINUS = "\u2212";
 const DASH = "\u2013";

@@ -1,6 +1,6 @@
 // A linear or generalised linear model in the page: the twin of Linear in core/forest.py.
 
-import type { Link } from "../bridge/types";
+import type { Link } from "./types";
 import type { CaseTable } from "./arrow";
 import type { Game, Packed, RawModel } from "./page-model";
 

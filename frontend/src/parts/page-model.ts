@@ -1,6 +1,6 @@
 // What a page can ask of a model that travelled with it (views/page_model.py), whatever kind it is.
 
-import type { Link, Space } from "../bridge/types";
+import type { Link, Space } from "./types";
 import type { CaseTable } from "./arrow";
 import { type Bytes, parseContainer } from "./container";
 import { ForestModel } from "./forest";

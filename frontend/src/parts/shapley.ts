@@ -9,7 +9,7 @@
 // An unfinished estimate uses what is known exactly, f(x) and the average prediction: every row's values add up to
 // f(x) - f(z), so regressing them on that sum makes them add up to the true difference, and shrinks their errors.
 
-import type { Space } from "../bridge/types";
+import type { Space } from "./types";
 import { inSlices } from "./calls";
 import { MOST_COLUMNS } from "./forest-game";
 import type { Game, PageModel } from "./page-model";

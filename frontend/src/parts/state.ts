@@ -1,8 +1,8 @@
 // The state document as a signal, with unlimited undo and redo, the share link, and the tie to Python.
 
 import { type ReadonlySignal, computed, signal } from "@preact/signals";
-import type { Connection } from "../bridge/connection";
-import type { BaseMeta, Document } from "../bridge/types";
+import type { Connection } from "./connection";
+import type { BaseMeta, Document } from "./types";
 
 /** How long changes of the same `step` name count as one, in ms: a drag is one undo. */
 const ONE_STEP = 800;

@@ -3,9 +3,9 @@
 import { effect } from "@preact/signals";
 import { html } from "htm/preact";
 import { render as draw } from "preact";
-import { connect } from "../bridge/connection";
-import type { AfmView, RenderProps } from "../bridge/model";
-import { mount } from "../bridge/root";
+import { connect } from "../parts/connection";
+import type { AfmView, RenderProps } from "../parts/model";
+import { mount } from "../parts/root";
 import { attachTips } from "../parts/tooltip";
 import base from "../styles/base.css";
 import tokens from "../styles/tokens.css";

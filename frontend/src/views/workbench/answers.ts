@@ -2,7 +2,7 @@
 // one, else from Python, else from what was saved. Old answers stay, marked stale, until the new ones are here.
 
 import { computed, effect, type ReadonlySignal, signal, untracked } from "@preact/signals";
-import { CallError } from "../../bridge/connection";
+import { CallError } from "../../parts/connection";
 import { inSlices, Lane } from "../../parts/calls";
 import { type Axis, axisOf } from "../../parts/curve";
 import { bySize, foldRows } from "./layout";

@@ -3,9 +3,9 @@
 import { signal } from "@preact/signals";
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
-import type { Connection } from "../../bridge/connection";
-import type { Mounted } from "../../bridge/root";
-import type { Meta, State } from "../../bridge/types";
+import type { Connection } from "../../parts/connection";
+import type { Mounted } from "../../parts/root";
+import type { Meta, State } from "../../parts/types";
 import { hasUrl, openStore, readShare, type Store, writeShare } from "../../parts/state";
 import type { Tips } from "../../parts/tooltip";
 import { copyText } from "../../parts/dialog";

@@ -1,6 +1,6 @@
 // What-ifs that nobody was ever seen in: an edited category beside another that no row has together with it.
 
-import type { Meta } from "../../bridge/types";
+import type { Meta } from "../../parts/types";
 import type { Rows } from "./rows";
 
 const ENOUGH = 500;

@@ -1,6 +1,6 @@
 // The code that rebuilds what is on screen. Everything that comes from data is written as a Python literal.
 
-import type { Meta, State } from "../../bridge/types";
+import type { Meta, State } from "../../parts/types";
 
 /** A Python literal: text with escapes, numbers without a trailing .0, None for missing. */
 export function literal(value: string | number | null): string {

@@ -1,8 +1,8 @@
 // The rows of the view: the case table as it arrives, what the model says of each, which of them are shown.
 
 import { batch, computed, type ReadonlySignal, signal } from "@preact/signals";
-import type { Connection } from "../../bridge/connection";
-import type { Meta, State } from "../../bridge/types";
+import type { Connection } from "../../parts/connection";
+import type { Meta, State } from "../../parts/types";
 import { CaseTable, readTable } from "../../parts/arrow";
 import { breathe, isAbort } from "../../parts/calls";
 import type { Store } from "../../parts/state";

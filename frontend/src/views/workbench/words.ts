@@ -1,6 +1,6 @@
 // How this view says things: values, levels, pushes, people. All text from data stays text.
 
-import type { Column, Meta, Space } from "../../bridge/types";
+import type { Column, Meta, Space } from "../../parts/types";
 import { count, lower, MINUS, number, percent, points, signed, withUnit, write } from "../../parts/format";
 import { phrase } from "./sentence";
 

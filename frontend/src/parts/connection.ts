@@ -8,7 +8,7 @@
 //     return () => { dispose(); link.close(); };
 //   } };
 
-import { type Bytes, aligned, bytesOf, parseContainer } from "../parts/container";
+import { type Bytes, aligned, bytesOf, parseContainer } from "./container";
 import type { AfmModel, Listener } from "./model";
 import type { BaseMeta, Document, Incoming, Json, Meta } from "./types";
 
