@@ -1,5 +1,6 @@
 // The keys of the workbench. Some hosts act on arrows and letters in the capture phase of the document (Notebook 7 does),
-// so the view listens one step earlier, on the window, and only to keys that are pressed inside its own root.
+// so the view listens one step earlier, on the window, and only to keys that are pressed inside its own root. Where the page
+// holds nothing but the view, keys pressed with no focus at all are the view's too.
 
 import type { Desk } from "./desk";
 import { walk } from "./mapview";
@@ -17,10 +18,13 @@ const NAVIGATION = new Set([...Object.keys(ARROWS), "Home", "End", "PageUp", "Pa
 const typing = (target: Element): boolean =>
   target.matches("input:not([type=range]):not([data-keys]), textarea, select, [contenteditable=true]");
 
+const OWN_PAGE = new Set(["web", "html"]);
+
 export function listenKeys(desk: Desk): () => void {
+  const ownPage = OWN_PAGE.has(desk.link.host);
   const onKey = (event: KeyboardEvent): void => {
     const path = event.composedPath();
-    if (!path.includes(desk.root)) return;
+    if (!path.includes(desk.root) && !(ownPage && path[0] === document.body)) return;
     const target = path[0];
     if (!(target instanceof Element)) return;
     const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
