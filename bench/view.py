@@ -21,17 +21,22 @@ FLAGS = [
     *("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
 ]
 PATIENCE = 600
-SETTLED = """(id) => {
-    const now = document.querySelector('[data-view]')?.__wg;
+# the view may stand in a shadow root, which querySelector does not look into
+INSIDE = """const inside = (node, what) => node.querySelector(what)
+    ?? [...node.querySelectorAll('*')].reduce((found, el) => found ?? (el.shadowRoot && inside(el.shadowRoot, what)), null);
+const shows = (id) => {
+    const now = inside(document, '[data-view]')?.__wg;
     return Boolean(now?.ready && now.finished > 0 && now.wanted === now.shown && now.wanted.startsWith(id));
-}"""
-CLICK = """([id, settled]) => new Promise((done) => {
-    const row = document.querySelector(`.list [data-case="${id}"]`), is = eval(settled), start = performance.now();
+};"""
+SETTLED = f"""(id) => {{ {INSIDE} return shows(id); }}"""
+CLICK = f"""(id) => new Promise((done) => {{ {INSIDE}
+    const row = inside(document, `.list [data-case="${{id}}"]`), start = performance.now();
     row.click();
-    const look = () => (is(`${id}|`) ? done(performance.now() - start) : requestAnimationFrame(look));
+    const look = () => (shows(`${{id}}|`) ? done(performance.now() - start) : requestAnimationFrame(look));
     requestAnimationFrame(look);
-})"""
-VISIBLE = """() => [...document.querySelectorAll('.list [data-case]')].map((row) => Number(row.dataset.case))"""
+}})"""
+VISIBLE = f"""() => {{ {INSIDE}
+    return [...inside(document, '.list').querySelectorAll('[data-case]')].map((row) => Number(row.dataset.case)); }}"""
 DRAWN = """() => Boolean(document.querySelector('.js-plotly-plot')?.data?.length)"""
 CHOOSE = """(index) => new Promise((done) => {
     const plot = () => JSON.stringify(document.querySelector('.js-plotly-plot').data.map((trace) => trace.y));
@@ -91,7 +96,7 @@ def clicks(browser: Browser, rows: int, turns: int, with_peer: bool) -> dict[str
         theirs = opened(browser, stack.enter_context(server("peer", rows))[0], DRAWN) if with_peer else None
         for turn in range(turns + 1):
             ids = ours.evaluate(VISIBLE)
-            took = ours.evaluate(CLICK, [ids[1 + turn % (len(ids) - 2)], SETTLED])
+            took = ours.evaluate(CLICK, ids[1 + turn % (len(ids) - 2)])
             other = theirs.evaluate(CHOOSE, str(7 + 3 * turn)) if theirs else 0.0
             if turn:
                 taken["whyglass"].append(took)

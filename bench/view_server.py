@@ -60,7 +60,7 @@ def peer(rows: int, whole: bool) -> None:
     from explainerdashboard.custom import ShapContributionsGraphComponent
 
     explainer = ClassifierExplainer(model, X, y, X_background=background)
-    page = ExplainerDashboard(explainer) if whole else ExplainerDashboard(explainer, ShapContributionsGraphComponent)
+    page = ExplainerDashboard(explainer) if whole else ExplainerDashboard(explainer, ShapContributionsGraphComponent, index="0")
     print(json.dumps({"url": f"http://127.0.0.1:{port}/"}), file=out, flush=True)
     page.run(port=port, host="127.0.0.1")
 
