@@ -75,7 +75,7 @@ def test_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
         raise OSError(28, "disk full")
 
     monkeypatch.setattr("pathlib.Path.replace", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(InputError, match="disk full"):
         formats.save_arrow(attribution(seed=1), target)
     assert target.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["x.arrow"]

@@ -160,8 +160,8 @@ def test_a_failing_write_leaves_no_partial_file(tmp_path, monkeypatch):
     def full(*_args, **_kwargs):
         raise OSError(28, "disk full")
 
-    monkeypatch.setattr(wire.os, "fdopen", full)
-    with pytest.raises(OSError, match="disk full"):
+    monkeypatch.setattr(wire.Path, "replace", full)
+    with pytest.raises(InputError, match="disk full"):
         save_json(made(), tmp_path / "why.json")
     monkeypatch.undo()
     assert list(tmp_path.iterdir()) == []

@@ -67,7 +67,7 @@ def save_arrow(thing: Explanation, path: str | Path) -> None:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_file(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
         writer.write_table(table)
-    _write(path, sink.getvalue().to_pybytes())
+    write_whole(Path(path), sink.getvalue().to_pybytes())
 
 
 def load_arrow(path: str | Path) -> Attribution:
@@ -161,11 +161,4 @@ def save_parquet(thing: Any, path: str | Path) -> None:
     table = table.replace_schema_metadata({KEY: json.dumps({"whyglass": 1, "meta": meta}, allow_nan=False)})
     sink = pa.BufferOutputStream()
     parquet.write_table(table, sink, compression="zstd")
-    _write(path, sink.getvalue().to_pybytes())
-
-
-def _write(path: str | Path, content: bytes) -> None:
-    path = Path(path)
-    if not path.parent.is_dir():
-        raise InputError(f"There is no folder {path.parent} to write {path.name} into.")
-    write_whole(path, content)
+    write_whole(Path(path), sink.getvalue().to_pybytes())

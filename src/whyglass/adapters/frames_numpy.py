@@ -26,6 +26,8 @@ def open_frame(X: Any) -> NDArray[Any]:
         X = np.ma.filled(X.astype(object if X.dtype.kind in "USO" else float), np.nan)
     try:
         array = np.asarray(X) if hasattr(X, "dtype") else np.asarray(_rows(X))
+    except InputError:
+        raise
     except ValueError as error:
         raise InputError(f"X is no table: {error}. Wanted a 2-D array or a frame.") from None
     if array.ndim != 2:

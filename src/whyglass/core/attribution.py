@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -9,12 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whyglass.core import registry
+from whyglass.core.container import plain
 from whyglass.core.errors import InputError, nearest
 from whyglass.core.explanation import Arrays, Explanation, read_provenance
 from whyglass.core.provenance import Provenance
 from whyglass.core.schema import Dataset, Schema, schema_from_json, schema_to_json, write_number
 
 Array = NDArray[np.float64]
+ERROR = " std_error"  # what a frame's column of standard errors ends with
+RESERVED = frozenset({"status"})
+SPACES = ("probability", "margin", "value")
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -70,9 +75,17 @@ class Attribution(Explanation):
         wanted = {"values": (rows, features, outputs), "base_values": (rows, outputs), "predictions": (rows, outputs)}
         if self.std_errors is not None:
             wanted["std_errors"] = (rows, features, outputs)
+        if self.interactions is not None:
+            wanted["interactions"] = (rows, features, features, outputs)
         for name, shape in wanted.items():
-            if getattr(self, name).shape != shape:
-                msg = f"Attribution.{name} has shape {getattr(self, name).shape}, wanted {shape}."
+            given = getattr(self, name)
+            if given.shape != shape or given.dtype != np.float64:
+                kind = "" if given.dtype == np.float64 else f" of float64 (it holds {given.dtype})"
+                msg = f"Attribution.{name} has shape {given.shape}, wanted {shape}{kind}."
+                raise InputError(msg)
+        for name, measured in self.fidelity.items():
+            if len(measured) != rows:
+                msg = f"Attribution.fidelity[{name!r}] has {len(measured)} entries for {rows} rows."
                 raise InputError(msg)
         if not self.status:
             object.__setattr__(self, "status", ("ok",) * rows)
@@ -118,7 +131,8 @@ class Attribution(Explanation):
             kind: "pandas", "polars", "arrow" or "numpy"; the caller's own kind when None.
 
         Returns:
-            A frame of that kind. Standard errors follow as "<feature> std_error" when the values are estimates.
+            A frame of that kind. Standard errors follow as "<feature> std_error" when the values are estimates. A feature
+            named like another column of the frame gets " (2)", " (3)", ... behind its name.
         """
         rows, features, outputs = self.values.shape
         columns: Arrays = {
@@ -132,8 +146,8 @@ class Attribution(Explanation):
         columns.update({name: flat[:, j] for j, name in enumerate(names)})
         if self.std_errors is not None:
             errors = self.std_errors.transpose(0, 2, 1).reshape(rows * outputs, features)
-            columns.update({f"{name} std_error": errors[:, j] for j, name in enumerate(names)})
-        columns["status" if "status" not in columns else "status (whyglass)"] = np.repeat(np.array(self.status, dtype=object), outputs)
+            columns.update({f"{name}{ERROR}": errors[:, j] for j, name in enumerate(names)})
+        columns["status"] = np.repeat(np.array(self.status, dtype=object), outputs)
         return registry.load("frames", "builder")(columns, kind or self.dataset.frame)
 
     def __repr__(self) -> str:
@@ -144,6 +158,9 @@ class Attribution(Explanation):
         )
         lines = [head] + ([f"  unknown = {self.background_note}"] if self.background_note else [])
         for row, strongest in enumerate(self[:3].top(3)):
+            if self.status[row] != "ok":
+                lines.append(f"  row {row}: {self.status[row]}")
+                continue
             pushes = ", ".join(f"{name} {'+' if value >= 0 else ''}{write_number(value)}" for name, value in strongest)
             prediction = write_number(float(self.predictions[row, -1])) if outputs else ""
             lines.append(f"  row {row}: {self.output_names[-1] if outputs else ''} = {prediction}; {pushes}")
@@ -160,7 +177,7 @@ class Attribution(Explanation):
             "additive": self.additive,
             "status": list(self.status),
             "background_note": self.background_note,
-            "provenance": self.provenance.to_dict(),
+            "provenance": plain(self.provenance.to_dict()),
             "schema": schema_to_json(self.schema),
             "frame": self.dataset.frame,
         }
@@ -184,7 +201,13 @@ class Attribution(Explanation):
             InputError: If a part is missing or its shape does not fit.
         """
         try:
-            dataset = Dataset(schema_from_json(meta["schema"]), arrays["matrix"], frame=meta["frame"])
+            dataset = Dataset(schema_from_json(meta["schema"]), arrays["matrix"], frame=str(meta["frame"]))
+            if dataset.matrix.ndim != 2 or dataset.matrix.shape[1] != len(dataset.schema) or dataset.matrix.dtype != np.float64:
+                msg = f"the rows have shape {dataset.matrix.shape} of {dataset.matrix.dtype} for {len(dataset.schema)} columns."
+                raise InputError(msg)
+            if meta["space"] not in SPACES or not all(isinstance(name, str) for name in meta["output_names"]):
+                msg = f"space={meta['space']!r} or the outputs {meta['output_names']!r} are none that a result has."
+                raise InputError(msg)
             status = tuple(str(s) for s in meta["status"])
             if len(status) != len(dataset):
                 msg = f"status has {len(status)} entries for {len(dataset)} rows."
@@ -199,13 +222,15 @@ class Attribution(Explanation):
                 exact=bool(meta["exact"]),
                 additive=bool(meta["additive"]),
                 status=status,
-                background_note=meta["background_note"],
+                background_note=str(meta["background_note"]),
                 provenance=read_provenance(meta["provenance"]),
                 std_errors=arrays.get("std_errors"),
                 interactions=arrays.get("interactions"),
                 fidelity={name.removeprefix("fidelity."): a for name, a in arrays.items() if name.startswith("fidelity.")},
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            if isinstance(error, InputError):
+                raise
             msg = f"This is not a whole Attribution: {type(error).__name__}: {error}."
             raise InputError(msg) from error
 
@@ -224,9 +249,10 @@ class Attribution(Explanation):
 
 def _distinct(names: tuple[str, ...], taken: Arrays) -> list[str]:
     """Frame columns must be unique: repeated names get " (2)", " (3)", ..."""
-    seen: dict[str, int] = dict.fromkeys(taken, 1)
+    used = set(taken) | RESERVED
     result = []
     for name in map(str, names):
-        seen[name] = seen.get(name, 0) + 1
-        result.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+        tries = (name if k == 1 else f"{name} ({k})" for k in itertools.count(1))
+        result.append(next(t for t in tries if t not in used and f"{t}{ERROR}" not in used))
+        used |= {result[-1], f"{result[-1]}{ERROR}"}
     return result

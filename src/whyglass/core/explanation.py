@@ -43,7 +43,11 @@ class Explanation:
         elif isinstance(key, slice):
             rows = np.arange(size)[key]
         else:
-            rows = np.arange(size)[np.asarray(key)]
+            try:
+                rows = np.arange(size)[np.asarray(key)]
+            except IndexError as error:
+                msg = f"Rows are chosen by a number, a slice, a list of numbers or a mask of {size} entries: {error}."
+                raise InputError(msg) from error
         changes = {name: _take(getattr(self, name), rows) for name in self.ROW_FIELDS}
         return replace(self, **changes)
 
@@ -109,6 +113,15 @@ def _same(one: Any, two: Any) -> bool:
 
 
 def read_provenance(document: dict[str, Any]) -> Provenance:
-    """Rebuild a Provenance from its JSON form; unknown keys of newer versions are dropped."""
-    known = {f.name for f in fields(Provenance)}
-    return Provenance(**{k: v for k, v in document.items() if k in known})
+    """Rebuild a Provenance from its JSON form; unknown keys of newer versions are dropped.
+
+    Raises:
+        TypeError: If a part is of another type than a Provenance has there.
+    """
+    blank = Provenance("")
+    found = Provenance(**{f.name: document[f.name] for f in fields(Provenance) if f.name in document})
+    for f in fields(Provenance):
+        kind = type(getattr(blank, f.name))
+        if not isinstance(getattr(found, f.name), int | float if kind is float else kind):
+            raise TypeError(f"provenance.{f.name} is no {kind.__name__}")
+    return found

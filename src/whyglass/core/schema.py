@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,8 +116,13 @@ class Schema:
 
     def update(self, changes: Mapping[str, Mapping[str, Any]]) -> Schema:
         """A schema with some columns changed, e.g. ``{"age": {"unit": "{} years"}}``."""
-        for name in changes:
+        known = [f.name for f in fields(Column)]
+        for name, change in changes.items():
             self.index(name)
+            for part in change:
+                if part not in known:
+                    msg = f"A column has no {part!r}. {nearest(part, known)}"
+                    raise InputError(msg)
         return Schema(tuple(replace(c, **changes[c.name]) if c.name in changes else c for c in self.columns))
 
     def content_hash(self) -> str:
@@ -175,7 +180,11 @@ def write_time(value: float) -> str:
 def write_number(value: float) -> str:
     """Write a number with at most three significant digits, thousands separated, and a real minus sign."""
     size = abs(value)
-    if value == 0:
+    if math.isnan(size):
+        return "not a number"
+    if math.isinf(size):
+        text = "\N{INFINITY}"
+    elif value == 0:
         text = "0"
     elif size >= 1000 or (size >= 100 and value == int(value)):
         text = f"{size:,.0f}"
@@ -195,18 +204,46 @@ def schema_to_json(schema: Schema) -> list[dict[str, Any]]:
     for column in schema.columns:
         entry = {f.name: getattr(column, f.name) for f in fields(column)}
         entry.update({k: None if math.isnan(entry[k]) else entry[k] for k in numbers})
-        entry["categories"] = [v if isinstance(v, str | bool | int | float) else str(v) for v in column.categories]
+        entry["categories"] = [v if _plain(v) else str(v) for v in column.categories]
         document.append({k: list(v) if isinstance(v, tuple) else v for k, v in entry.items()})
     return document
 
 
+def _plain(value: Any) -> bool:
+    return isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value))
+
+
 def schema_from_json(document: list[dict[str, Any]]) -> Schema:
-    """Rebuild a schema from ``schema_to_json``."""
-    known = {f.name for f in fields(Column)}
+    """Rebuild a schema from ``schema_to_json``.
+
+    Raises:
+        InputError: If a part is of another type than a column has there.
+    """
+    forms = {f.name: str if f.name == "name" else type(f.default) for f in fields(Column)}
     columns = []
     for entry in document:
-        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items() if k in known}
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items() if k in forms}
         for name in ("minimum", "maximum"):
             values[name] = math.nan if values.get(name) is None else float(values[name])
-        columns.append(Column(**values))
+        wrong = [k for k, v in values.items() if not isinstance(v, forms[k])]
+        column = Column(**values)
+        if wrong or not _sound(column):
+            msg = f"Column {str(values.get('name'))[:60]!r} is not described as columns are{': ' + wrong[0] if wrong else ''}."
+            raise InputError(msg)
+        columns.append(column)
     return Schema(tuple(columns))
+
+
+def _sound(column: Column) -> bool:
+    """Whether a column read from a file has the parts that the rest of the code relies on."""
+    words = column.category_labels
+    return (
+        column.kind in get_args(Kind)
+        and column.role in get_args(Role)
+        and not math.isinf(column.minimum)
+        and not math.isinf(column.maximum)
+        and all(_plain(v) for v in column.categories)
+        and all(isinstance(v, int | float) and math.isfinite(v) for v in column.grid)
+        and all(isinstance(v, str) for v in words)
+        and len(words) in (0, len(column.categories))
+    )

@@ -5,8 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
-import os
-import tempfile
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -34,20 +33,31 @@ def from_wire(meta: dict[str, Any], arrays: Arrays) -> Attribution:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write all of a file or nothing: beside it first, then renamed into place."""
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    """Write all of a file or nothing: beside it first, then renamed into place.
+
+    Raises:
+        InputError: If the folder does not exist or cannot be written to, or the path is a folder.
+    """
+    if not path.parent.is_dir():
+        msg = f"There is no folder {path.parent} to write {path.name} into."
+        raise InputError(msg)
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        Path(beside).chmod(0o644)
-        Path(beside).replace(path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise
+        beside.write_bytes(content)
+        beside.replace(path)
+    except OSError as error:
+        msg = f"{str(path)!r} cannot be written: {error.strerror or error}."
+        raise InputError(msg) from error
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def save_json(thing: Explanation, path: Path) -> None:
-    """Write a result as JSON; arrays as base64 of little-endian bytes, so that every bit survives."""
+    """Write a result as JSON; arrays as base64 of little-endian bytes, so that every bit survives.
+
+    Raises:
+        InputError: If the file cannot be written there.
+    """
     meta, arrays = thing.to_wire()
     packed = {}
     for name, array in arrays.items():
@@ -72,7 +82,7 @@ def load_json(path: Path) -> Attribution:
             raise InputError(msg)
         arrays = {str(name): _unpack(entry) for name, entry in document["arrays"].items()}
         return from_wire(document["meta"], arrays)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError, MemoryError) as error:
         if isinstance(error, InputError):
             raise
         msg = f"{path.name} is not a saved whyglass result: {type(error).__name__}: {error}."
