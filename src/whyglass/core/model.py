@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from whyglass.core import registry
 from whyglass.core.errors import ModelError, UnsupportedError, nearest
 from whyglass.core.forest import Forest, Linear
+from whyglass.core.once import Once
 from whyglass.core.schema import Dataset, Schema
 
 Matrix = NDArray[np.float64]
@@ -66,7 +67,12 @@ class Model:
     model_hash: str = ""
     provenance: dict[str, Any] = field(default_factory=dict)
     counter: Calls = field(default_factory=Calls)
-    _memo: dict[str, Any] = field(default_factory=dict, repr=False)
+    _once: Once = field(default_factory=Once, repr=False)
+
+    @property
+    def rows_are(self) -> str:
+        """What ``data`` holds, in words: the training rows, or what ``explain`` was given when nothing else was."""
+        return str(self.provenance.get("rows_are", "training rows"))
 
     @property
     def can(self) -> frozenset[str]:
@@ -86,18 +92,13 @@ class Model:
 
     def trees(self) -> Forest:
         """The flat forest, read once."""
-        forest: Forest = self._remember("trees")
+        forest: Forest = self._once.get("trees", self.ability("trees"))
         return forest
 
     def linear(self) -> Linear:
         """Coefficients over the user's own columns, read once."""
-        linear: Linear = self._remember("linear")
+        linear: Linear = self._once.get("linear", self.ability("linear"))
         return linear
-
-    def _remember(self, name: str) -> Any:
-        if name not in self._memo:
-            self._memo[name] = self.ability(name)()
-        return self._memo[name]
 
     def predict(self, X: Any) -> Matrix:
         """Predict rows given in any frame: float64 (rows, outputs), probabilities for classifiers.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from whyglass.core import registry
 from whyglass.core.attribution import Attribution
 from whyglass.core.errors import InputError, UnsupportedError, nearest
+from whyglass.core.once import Once
 from whyglass.core.view import Action, Answer, Turn
 from whyglass.views.rows import pack_cases, pack_matrix
 from whyglass.views.subject import Subject
@@ -29,8 +29,7 @@ class Answers:
     """The actions of one workbench."""
 
     subject: Subject
-    _made: dict[str, bytes] = field(default_factory=dict)
-    _lock: threading.RLock = field(default_factory=threading.RLock)
+    _once: Once = field(default_factory=Once)
 
     def actions(self) -> dict[str, Action]:
         """What the page may call, by name."""
@@ -58,10 +57,8 @@ class Answers:
         if name not in makers:
             msg = f"There is no table {name!r}. {nearest(name, [*makers, 'cases:0:100'])}"
             raise InputError(msg)
-        with self._lock:
-            if name not in self._made:
-                self._made[name] = makers[name]()
-            return self._made[name]
+        made: bytes = self._once.get(name, makers[name])
+        return made
 
     def _cases(self, name: str) -> bytes:
         shown = self.subject.shown
@@ -83,7 +80,7 @@ class Answers:
 
     def _background(self) -> bytes:
         if self.subject.background is None:
-            msg = "There are no background rows: the model was wrapped without data."
+            msg = "There are no background rows."
             raise UnsupportedError(msg)
         return stream(pack_matrix(self.subject.shown.schema, self.subject.background.matrix))
 

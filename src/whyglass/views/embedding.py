@@ -93,7 +93,7 @@ def _components(points: Array) -> Array:
     if len(points) == 0:
         return np.empty((0, 2))
     centred = points - points.mean(axis=0)
-    vectors = np.linalg.eigh(centred.T @ centred)[1][:, ::-1][:, :2]
+    vectors = np.linalg.svd(centred, full_matrices=False)[2][:2].T
     heaviest = np.abs(vectors).argmax(axis=0)
     signs = np.where(vectors[heaviest, np.arange(vectors.shape[1])] < 0, -1.0, 1.0)
     plane = centred @ (vectors * signs)

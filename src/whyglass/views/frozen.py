@@ -46,7 +46,7 @@ def freeze(
         carried = np.flatnonzero(np.isin(sampled, ids))[:SAMPLE_ROWS]
         tables["sample"] = pack_values(sampled[carried], values[carried], note)
     else:
-        tables["sample"] = pack_values(ids, *_contributions(subject, ids))
+        tables["sample"] = pack_values(*_contributions(subject, ids))
         if subject.model is not None:
             columns, curves = _curves(subject, ids)
             tables["curves"] = stream(columns)
@@ -79,10 +79,12 @@ def _note(subject: Subject, carried: int, noun: str) -> str:
     return f"all {pool:,} {kind}{noun}"
 
 
-def _contributions(subject: Subject, ids: NDArray[np.intp]) -> tuple[NDArray[np.float64], str]:
+def _contributions(subject: Subject, ids: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.float64], str]:
+    """Those of these rows that have contributions, the contributions, and whether they are "exact" or "sampled"."""
     sampled, values, note = subject.sampled()
-    if np.isin(ids, sampled).all():
-        return values[np.searchsorted(sampled, ids)], note
+    if subject.ask is None or np.isin(ids, sampled).all():
+        carried = np.isin(sampled, ids)
+        return sampled[carried], values[carried], note
     return subject.contributions(ids)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +14,12 @@ from whyglass.core import registry
 from whyglass.core.attribution import Attribution
 from whyglass.core.errors import InputError
 from whyglass.core.model import Model
+from whyglass.core.rescue import rescue
 from whyglass.core.schema import Column, Dataset, Schema
 
 TRAIN, HELD_OUT = 0, 1
 SPLITS = ("train", "held out")
 MISSING_CODE = -2
-MOST_FAILURES = 200  # a dozen bad rows among 100,000 cost about so many failing calls
 
 Array = NDArray[np.float64]
 
@@ -68,8 +69,19 @@ def _pick(part: Dataset, rows: NDArray[np.intp]) -> Any:
     return registry.load("frames", "writer")(part.matrix[rows], part.schema, part.frame)
 
 
-def gather(result: Attribution | None, model: Model | None, data: Dataset | None, split: Any) -> Shown:
-    """Decide which rows are shown: the data given, else the explained rows (held out) and wrap's own (train)."""
+def gather(result: Attribution | None, model: Model | None, data: Dataset | None, split: Any, output: int = 0) -> Shown:
+    """Decide which rows are shown: the data given, else the explained rows (held out) and wrap's own (train).
+
+    Args:
+        result: What ``explain`` gave, or None.
+        model: The wrapped model, or None.
+        data: The rows to show, or None.
+        split: Per row of ``data`` what ``SPLITS`` says, or None: all held out.
+        output: Which column of a recorded outcome with several is the shown one.
+
+    Raises:
+        InputError: If there are no rows, the parts do not belong together, or a recorded outcome is none of the model's.
+    """
     parts: tuple[Dataset, ...]
     if data is not None:
         parts, marks = (data,), _split_codes(split, len(data))
@@ -85,15 +97,19 @@ def gather(result: Attribution | None, model: Model | None, data: Dataset | None
             raise InputError(msg)
         parts = tuple(p for p, _ in chosen)
         marks = np.concatenate([np.full(len(p), code, dtype=np.uint8) for p, code in chosen])
+    strange = next((p for p in parts if model is not None and p.schema.names != model.schema.names), None)
+    if strange is not None and model is not None:
+        msg = f"The rows have the columns {list(strange.schema.names)[:8]}, {model.name} takes {list(model.schema.names)[:8]}."
+        raise InputError(msg)
     matrix = np.concatenate([p.matrix for p in parts])
     outputs = model.outputs if model is not None else (result.output_names if result is not None else ())
     classes = model is not None and model.task == "classification"
-    y = np.concatenate([_recorded(p, outputs if classes else ()) for p in parts])
+    y = np.concatenate([_classes(p, outputs) if classes else _numbers(p, output) for p in parts])
     if model is not None:
-        predictions = predict_safely(model.predict_matrix, matrix, len(outputs))
+        predictions = rescue(model.predict_matrix, matrix, len(outputs), give_up=True)[0]
     else:
         predictions = np.asarray(result.predictions if result is not None else np.empty((0, 0)))
-    return Shown(parts, matrix, marks, y, predictions)
+    return Shown(parts, matrix, marks, y, np.where(np.isfinite(predictions), predictions, np.nan))
 
 
 def _split_codes(split: Any, rows: int) -> NDArray[np.uint8]:
@@ -113,45 +129,45 @@ def _split_codes(split: Any, rows: int) -> NDArray[np.uint8]:
     return np.where(marks.astype(str) == SPLITS[TRAIN], TRAIN, HELD_OUT).astype(np.uint8)
 
 
-def _recorded(part: Dataset, classes: Sequence[str]) -> Array:
+def _numbers(part: Dataset, output: int) -> Array:
+    """The recorded values; of several, that of the shown output."""
     if part.y is None:
         return np.full(len(part), np.nan)
     given = np.asarray(part.y)
-    if not classes:
-        try:
-            return given.astype(np.float64)
-        except (TypeError, ValueError):
-            return np.full(len(part), np.nan)
-    codes = {name: float(code) for code, name in enumerate(classes)}
-    return np.array([codes.get(_class_name(v), np.nan) for v in given.tolist()], dtype=np.float64)
+    given = given[:, min(output, given.shape[1] - 1)] if given.ndim > 1 and given.shape[1] else given
+    try:
+        return np.array([math.nan if _missing(v) else float(v) for v in given.tolist()], dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        msg = f"y holds what is no number, and the model predicts one: {error}."
+        raise InputError(msg) from error
+
+
+def _classes(part: Dataset, names: Sequence[str]) -> Array:
+    """Positions of the recorded classes; NaN for one that the model does not know.
+
+    Where none is known by name, whole numbers (and booleans) are taken as positions, as for a model whose 0 and 1 were given names.
+    """
+    if part.y is None:
+        return np.full(len(part), np.nan)
+    given = np.asarray(part.y).tolist()
+    known = {name: float(code) for code, name in enumerate(names)}
+    codes = np.array([known.get(_class_name(v), math.nan) for v in given], dtype=np.float64)
+    there = [v for v in given if not _missing(v)]
+    if np.isfinite(codes).any() or not there:
+        return codes
+    if all(isinstance(v, int | float) and v in range(len(names)) for v in there):
+        return np.array([math.nan if _missing(v) else float(v) for v in given], dtype=np.float64)
+    some = ", ".join(repr(v) for v in list(dict.fromkeys(map(str, there)))[:4])
+    msg = f"y holds {some}, of which the model predicts none: {', '.join(map(repr, names[:12]))}."
+    raise InputError(msg)
+
+
+def _missing(value: Any) -> bool:
+    return value is None or type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and math.isnan(value))
 
 
 def _class_name(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-
-def predict_safely(predict: Callable[[Array], Array], matrix: Array, outputs: int) -> Array:
-    """Predict every row that can be: where the model raises on a batch, it is halved until the bad rows stand alone.
-
-    Raises:
-        Exception: What the model raised, when it fails on most of what it is asked: then the fault is not in a row.
-    """
-    found = np.full((len(matrix), outputs), np.nan)
-    waiting = [slice(0, len(matrix))]
-    failures: list[Exception] = []
-    while waiting:
-        part = waiting.pop()
-        try:
-            found[part] = predict(matrix[part])
-        except Exception as error:
-            failures.append(error)
-            size = part.stop - part.start
-            if len(failures) > MOST_FAILURES or size == len(matrix) == 1:
-                raise failures[0] from error
-            if size > 1:
-                middle = part.start + size // 2
-                waiting += [slice(part.start, middle), slice(middle, part.stop)]
-    return found
 
 
 def pack_column(column: Column, values: Array) -> NDArray[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -12,9 +11,11 @@ from numpy.typing import NDArray
 from whyglass.core.attribution import Attribution
 from whyglass.core.errors import UnsupportedError
 from whyglass.core.model import Model
+from whyglass.core.once import Once
+from whyglass.core.rescue import rescue
 from whyglass.core.schema import Dataset
 from whyglass.views.embedding import FlatMap, flat_map
-from whyglass.views.rows import Shown, predict_safely
+from whyglass.views.rows import Shown
 
 Array = NDArray[np.float64]
 SAMPLE_ROWS = 600
@@ -54,8 +55,7 @@ class Subject:
     space: str
     result: Attribution | None
     page: tuple[bytes, dict[str, Any]] | None
-    _lock: threading.RLock = field(default_factory=threading.RLock)
-    _memo: dict[str, Any] = field(default_factory=dict)
+    _once: Once = field(default_factory=Once)
 
     @property
     def quick(self) -> bool:
@@ -76,7 +76,7 @@ class Subject:
         if self.model is None:
             msg = "Without a model nothing new can be predicted."
             raise UnsupportedError(msg)
-        return predict_safely(self.model.predict_matrix, matrix, len(self.model.outputs))
+        return rescue(self.model.predict_matrix, matrix, len(self.model.outputs), give_up=True)[0]
 
     def explain(self, matrix: Array, **options: Any) -> Attribution:
         """Explain encoded rows in display space, for the shown output."""
@@ -99,11 +99,8 @@ class Subject:
 
     def sampled(self) -> tuple[NDArray[np.intp], Array, str]:
         """Contributions of sampled rows to the shown output: ids, (rows, columns), "exact", "sampled" or "none"."""
-        with self._lock:
-            if "sampled" not in self._memo:
-                self._memo["sampled"] = self._sample()
-            found: tuple[NDArray[np.intp], Array, str] = self._memo["sampled"]
-            return found
+        found: tuple[NDArray[np.intp], Array, str] = self._once.get("sampled", self._sample)
+        return found
 
     def _sample(self) -> tuple[NDArray[np.intp], Array, str]:
         given = self.result
@@ -114,32 +111,33 @@ class Subject:
             and len(first) == len(given)
             and first.content_hash() == given.dataset.content_hash()
         ):
-            rows = np.arange(min(len(given), SAMPLE_ROWS))
+            explained = np.array([row for row, status in enumerate(given.status) if status == "ok"], dtype=np.intp)
+            most = len(explained) if self.ask is None else SAMPLE_ROWS  # without a model nothing else can be shown of a row
+            rows = np.sort(np.random.default_rng(0).permutation(explained)[:most])
             column = min(self.output, given.values.shape[2] - 1)
             return rows, given.values[rows, :, column], "exact" if given.exact else "sampled"
         if self.ask is None:
             return np.empty(0, dtype=np.intp), np.empty((0, len(self.shown.schema))), "none"
         ids = self.sample_ids(SAMPLE_ROWS if self.quick else SLOW_SAMPLE_ROWS)
-        return (ids, *self.contributions(ids))
+        return self.contributions(ids)
 
-    def contributions(self, ids: NDArray[np.intp]) -> tuple[Array, str]:
-        """Contributions of shown rows to the shown output, and whether they are "exact" or "sampled"."""
+    def contributions(self, ids: NDArray[np.intp]) -> tuple[NDArray[np.intp], Array, str]:
+        """Contributions of shown rows to the shown output, like ``sampled``; rows that cannot be explained are left out."""
         answer = self.explain(self.shown.matrix[ids], **({} if self.quick else {"budget": SLOW_BUDGET}))
-        return answer.values[:, :, 0], "exact" if answer.exact else "sampled"
+        there = np.array([status == "ok" for status in answer.status], dtype=bool)
+        return ids[there], answer.values[there, :, 0], "exact" if answer.exact else "sampled"
 
     def map_points(self, ids: NDArray[np.intp] | None = None) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
         """A place for every shown row, or for these: cases explained alike lie together."""
         rows = np.arange(len(self.shown)) if ids is None else ids
-        with self._lock:
-            if "map" not in self._memo:
-                self._memo["map"] = flat_map(self._likeness(self.sample_ids(LANDMARKS)))
-            found: FlatMap = self._memo["map"]
+        found: FlatMap = self._once.get("map", lambda: flat_map(self._likeness(self.sample_ids(LANDMARKS))))
         return found.place(self._likeness(rows))
 
     def _likeness(self, ids: NDArray[np.intp]) -> Array:
         """What rows are compared by: their exact contributions where those cost no model call, else their values."""
         if self.ask is not None and self.model is not None and self.model.can & {"trees", "linear"}:
-            answer = self.ask(self.rows(self.shown.matrix[ids]))
+            own = self.model.data is not None or "trees" in self.model.can
+            answer = self.ask(self.rows(self.shown.matrix[ids]), background=None if own else self.background)
             return np.nan_to_num(answer.values[:, :, min(self.output, answer.values.shape[2] - 1)])
         return _standardised(self.shown)[ids]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,7 @@ from whyglass.core.attribution import Attribution
 from whyglass.core.background import default_background
 from whyglass.core.errors import UnsupportedError
 from whyglass.core.model import Model
+from whyglass.core.rescue import rescue
 from whyglass.core.schema import Dataset
 from whyglass.core.version import VERSION
 from whyglass.core.view import View
@@ -27,6 +29,8 @@ from whyglass.views.subject import Asker, Subject
 FIRST_ROWS = 2_000
 CHUNK_ROWS = 10_000
 FIRST_BYTES = 150_000
+FIRST_CASES = 96_000  # bytes of the first rows' columns, before Arrow's own headers
+CHUNK_BYTES = 4_000_000
 DECISION = 0.5
 WORDS = {"title": "", "subtitle": "", "outcome": "", "opposite": "", "noun": "cases", "unit": "", "average": ""}
 
@@ -53,9 +57,9 @@ def build(
     Returns:
         The View; hosts carry it.
     """
-    shown = gather(result, model, data, split)
-    background = default_background(model) if model is not None and model.data is not None and len(model.data) else None
     output = _shown_output(result, model)
+    shown = gather(result, model, data, split, output)
+    background = _unknown(model, shown)
     page = _page_form(model)
     space = ("probability" if model.task == "classification" else "value") if model is not None else (result.space if result else "value")
     subject = Subject(shown, model, ask, background, output, space, result, page)
@@ -70,23 +74,35 @@ def build(
         fallback=_fallback(subject),
         theme=options.get("theme", "auto"),
     )
-    view.state = _first_state(subject)
+    view.state = _first_state(subject, meta["chunks"][0][1])
     view.freeze = partial(_frozen, answers, view, embed_model=options.get("embed_model", True))
     return view
 
 
 def _frozen(answers: Answers, view: View, **options: Any) -> tuple[dict[str, Any], dict[str, bytes]]:
     state = view.state
-    keep = tuple(int(i) for i in (state.get("case"), state.get("pin")) if i is not None)
+    keep = tuple(int(i) for i in (state.get("case"), state.get("pin")) if i is not None and i < view.meta["n_rows"])
     return freeze(answers, view.meta, **{"keep": keep, **options})
 
 
+def _unknown(model: Model | None, shown: Shown) -> Dataset | None:
+    """The rows that stand for "unknown": of wrap's X, or of those shown where the model came without any."""
+    if model is None or not len(shown):
+        return None
+    own = model.data is not None and len(model.data) > 0
+    return default_background(model if own else replace(model, data=max(shown.parts, key=len)))
+
+
 def _shown_output(result: Attribution | None, model: Model | None) -> int:
-    if model is None:
-        return 0
-    if result is not None and len(result.output_names) == 1 and result.output_names[0] in model.outputs:
-        return model.outputs.index(result.output_names[0])
-    return 1 if len(model.outputs) == 2 else 0
+    """The output asked for; else the class that the labels speak of, the positive one of two, or the first."""
+    names = model.outputs if model is not None else result.output_names if result is not None else ()
+    if result is not None and len(result.output_names) == 1 and result.output_names[0] in names:
+        return names.index(result.output_names[0])
+    positive = model.provenance.get("labels", {}).get("positive") if model is not None else None
+    if positive in names:
+        return names.index(positive)
+    classes = model.task == "classification" if model is not None else result is not None and result.space == "probability"
+    return 1 if classes and len(names) == 2 else 0
 
 
 def _page_form(model: Model | None) -> tuple[bytes, dict[str, Any]] | None:
@@ -140,7 +156,7 @@ def _meta(subject: Subject, theme: str) -> dict[str, Any]:
         "frozen": None,
         "quantisation": None,
         "map_kind": "explained alike" if model is not None and model.can & {"trees", "linear"} else "alike",
-        "chunks": _chunks(len(shown)),
+        "chunks": _chunks(subject),
     }
 
 
@@ -150,7 +166,8 @@ def _saved_line(result: Attribution | None) -> str:
 
 def _base(subject: Subject) -> float | None:
     if subject.model is not None and subject.background is not None:
-        return float(subject.model.predict_matrix(subject.background.matrix)[:, subject.output].mean())
+        said = rescue(subject.model.predict_matrix, subject.background.matrix, len(subject.model.outputs))[0][:, subject.output]
+        return float(said[np.isfinite(said)].mean()) if np.isfinite(said).any() else None
     if subject.result is not None and len(subject.result):
         return float(subject.result.base_values[0, min(subject.output, subject.result.base_values.shape[1] - 1)])
     return None
@@ -177,30 +194,36 @@ def _python(subject: Subject) -> dict[str, Any]:
     return {"model": "model", "imports": ["import whyglass as wg"], "call": f"wg.explain(model, X_test{method})"}
 
 
-def _chunks(rows: int) -> list[list[int]]:
-    first = min(FIRST_ROWS, rows)
-    starts = range(first, rows, CHUNK_ROWS)
-    return [[0, first], *([s, min(s + CHUNK_ROWS, rows)] for s in starts)]
+def _chunks(subject: Subject) -> list[list[int]]:
+    """Ranges of rows that travel together: the first within what a first paint needs, the others larger."""
+    rows = len(subject.shown)
+    some = pack_cases(subject.shown, np.arange(min(FIRST_ROWS, rows)), subject.output)
+    width = sum(column.itemsize for column in some.values())
+    first = min(rows, FIRST_ROWS, max(1, FIRST_CASES // width))
+    step = min(CHUNK_ROWS, max(1, CHUNK_BYTES // width))
+    return [[0, first], *([s, min(s + step, rows)] for s in range(first, rows, step))]
 
 
 def _first_tables(answers: Answers, meta: dict[str, Any]) -> dict[str, bytes]:
-    """What the first paint needs, kept below 150 kB where the model allows; the rest is asked for."""
+    """What the first paint needs, kept below 150 kB; the rest is asked for."""
     stop = meta["chunks"][0][1]
     subject = answers.subject
     first = {"cases": stream(pack_cases(subject.shown, np.arange(stop), subject.output))}
-    if subject.background is not None:
-        first["background"] = answers.table_bytes("background")
-    if subject.page is not None and sum(map(len, first.values())) + len(subject.page[0]) <= FIRST_BYTES:
-        first["model"] = subject.page[0]
+    more = {"background": subject.background is not None, "model": subject.page is not None}
+    for name in (n for n, there in more.items() if there):
+        table = answers.table_bytes(name)
+        if sum(map(len, first.values())) + len(table) <= FIRST_BYTES:
+            first[name] = table
     return first
 
 
-def _first_state(subject: Subject) -> dict[str, Any]:
+def _first_state(subject: Subject, rows: int) -> dict[str, Any]:
+    """The state of a page just opened, on one of its first ``rows``."""
     shown = subject.shown
     case = 0
     if subject.space == "probability" and len(shown):
-        p = shown.predictions[:FIRST_ROWS, subject.output]
-        telling = np.flatnonzero((p > 0.6) & (p < 0.8) & (shown.split[:FIRST_ROWS] == 1))
+        p = shown.predictions[:rows, subject.output]
+        telling = np.flatnonzero((p > 0.6) & (p < 0.8) & (shown.split[:rows] == 1))
         case = int(telling[0]) if len(telling) else int(np.argmin(np.abs(np.nan_to_num(p, nan=9.0) - 0.65)))
     return {
         "case": case,

@@ -22,7 +22,7 @@ OUT_OF_TIME = "the time budget ran out before this row"
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """What a method found, for every row asked about; rows whose status is not "ok" are blanked by ``answer``.
+    """What a method found, for every row asked about; ``answer`` takes the arrays over and blanks rows that are not "ok".
 
     Attributes:
         values: float64 (rows, features, outputs).
@@ -62,6 +62,8 @@ def usable(ask: Ask) -> NDArray[np.intp]:
 
 def spread(ask: Ask, rows: NDArray[np.intp], found: Array) -> Array:
     """Put the answers of some rows at their places, NaN elsewhere."""
+    if len(rows) == len(ask.data):
+        return found
     out = np.full((len(ask.data), *found.shape[1:]), np.nan)
     out[rows] = found
     return out
@@ -87,15 +89,17 @@ def unknown_rows(ask: Ask) -> tuple[Array, str]:
         rows = ask.background.matrix
         return rows, f"the {len(rows):,} background rows given" if len(rows) != 1 else "the background row given"
     rows = default_background(ask.model, ask.seed).matrix
-    return rows, f"{len(rows):,} rows of the training data, drawn with seed {ask.seed}"
+    whole = len(ask.model.data or ())
+    if len(rows) == whole:
+        return rows, f"all {whole:,} {ask.model.rows_are}"
+    return rows, f"{len(rows):,} of {whole:,} {ask.model.rows_are}, drawn with seed {ask.seed}"
 
 
 def answer(ask: Ask, method: str, found: Found) -> Attribution:
     """The result: only the outputs asked for, and NaN where a row could not be explained."""
     rows = len(ask.data)
     base = np.broadcast_to(found.base, (rows, found.base.shape[-1])).copy()
-    values, predictions = found.values.copy(), found.predictions.copy()
-    errors = None if found.std_errors is None else found.std_errors.copy()
+    values, predictions, errors = found.values, found.predictions, found.std_errors
     status = {**found.status, **problems(ask)}
     for row in status:
         values[row] = predictions[row] = base[row] = np.nan
@@ -115,7 +119,7 @@ def answer(ask: Ask, method: str, found: Found) -> Attribution:
         output_names=names,
         space=found.space,
         exact=errors is None,
-        provenance=Provenance(method, params=dict(found.params), seed=ask.seed, model_hash=ask.model.model_hash),
+        provenance=Provenance(method, params={"unknown": found.unknown, **found.params}, seed=ask.seed, model_hash=ask.model.model_hash),
         std_errors=errors,
         fidelity=dict(found.fidelity),
         status=tuple(status.get(row, "ok") for row in range(rows)),

@@ -45,7 +45,16 @@ def explain(ask: Ask) -> Attribution:
         return values, np.zeros_like(values)
 
     values, _ = each_row(play, one)
-    found = Found(values, play.nothing, play.said, play.game.names, play.game.space, play.unknown, status=play.status)
+    found = Found(
+        values,
+        play.nothing,
+        play.said,
+        play.game.names,
+        play.game.space,
+        play.unknown,
+        status=play.status,
+        params={"evaluations": 2**players},
+    )
     return answer(ask, "shap.enumerated", found)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from whyglass.core.ask import Ask
 from whyglass.core.errors import ModelError, UnsupportedError
 from whyglass.core.model import Model
+from whyglass.core.rescue import rescue
 from whyglass.explainers.links import linked_space, through
 from whyglass.explainers.maskers.tabular import Columns
 from whyglass.explainers.shapley.answers import OUT_OF_TIME, output_names
@@ -88,36 +89,35 @@ def ask_model(game: Game, rows: Array) -> Array:
     """Predictions of rows.
 
     Raises:
-        RowError: If the model raises or answers NaN.
-        ModelError: If the answer has the wrong shape, which is no fault of the row (an error that the model itself raised
-            arrives as the cause of one, and is).
+        RowError: If the model raises, or answers something else than a finite number for each row and output.
     """
     try:
         said = game.predict(rows)
     except Exception as error:  # the user's model may raise anything, and one row must not fail the batch
-        cause = error.__cause__ if isinstance(error, ModelError) else error
-        if cause is None:
-            raise
-        msg = f"the model raised {type(cause).__name__}: {cause}"
-        raise RowError(msg) from error
-    if np.isnan(said).any():
-        msg = "the model answered NaN"
-        raise RowError(msg)
+        raise RowError(_words(error)) from error
+    odd = said[~np.isfinite(said)]
+    if len(odd):
+        raise RowError(_answered(odd[0]))
     return said
 
 
+def _words(error: Exception) -> str:
+    """What the model did; an adapter's error holds what the model itself raised as its cause."""
+    cause = error.__cause__ if isinstance(error, ModelError) else error
+    return str(error) if cause is None else f"the model raised {type(cause).__name__}: {cause}"
+
+
+def _answered(value: float) -> str:
+    return "the model answered NaN" if np.isnan(value) else "the model answered infinity"
+
+
 def predictions(game: Game, rows: Array) -> tuple[Array, dict[int, str]]:
-    """Predictions of the explained rows in one call; row by row when that fails, so that only the bad ones are lost."""
-    try:
-        return ask_model(game, rows), {}
-    except RowError:
-        out, failed = np.full((len(rows), len(game.names)), np.nan), {}
-        for row in range(len(rows)):
-            try:
-                out[row] = ask_model(game, rows[row : row + 1])[0]
-            except RowError as error:
-                failed[row] = str(error)
-        return out, failed
+    """Predictions of the explained rows in one call, in halves where that fails, so that only the bad ones are lost."""
+    said, errors = rescue(game.predict, rows, len(game.names))
+    failed = {row: _words(error) for row, error in errors.items()}
+    for row, output in np.argwhere(~np.isfinite(said)):
+        failed.setdefault(int(row), _answered(said[row, output]))
+    return said, failed
 
 
 def average_answer(game: Game, masker: Columns) -> Array:
@@ -129,7 +129,7 @@ def average_answer(game: Game, masker: Columns) -> Array:
     try:
         return np.asarray(ask_model(game, masker.background).mean(axis=0))
     except RowError as error:
-        msg = f"The background rows cannot be used: {error}."
+        msg = f"The background rows cannot be used: {str(error).rstrip('.')}. Pass background= rows that the model can answer."
         raise ModelError(msg) from error
 
 

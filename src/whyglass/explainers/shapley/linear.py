@@ -70,7 +70,7 @@ def _average_of(ask: Ask) -> tuple[Array, str]:
     if ask.model.data is None or not len(ask.model.data):
         msg = f"{ask.model.name} was wrapped without rows, so nothing says what is average. Pass background=, or wrap(model, X_train)."
         raise InputError(msg)
-    return ask.model.data.matrix, f"the mean of all {len(ask.model.data):,} training rows"
+    return ask.model.data.matrix, f"the mean of all {len(ask.model.data):,} {ask.model.rows_are}"
 
 
 def _refused(ask: Ask, added: Array) -> dict[int, str]:
