@@ -15,7 +15,7 @@ import numpy as np
 
 from whyglass.core import registry
 from whyglass.core.ask import Ask, Budget
-from whyglass.core.attribution import Attribution
+from whyglass.core.attribution import SPACES, Attribution
 from whyglass.core.errors import InputError, ModelError, UnsupportedError, nearest
 from whyglass.core.executor import Executor
 from whyglass.core.model import Model
@@ -25,7 +25,7 @@ from whyglass.core.version import VERSION
 from whyglass.core.view import View
 from whyglass.core.wanted import Wanted
 
-SPACES = ("probability", "margin", "value")
+LABELS = ("title", "subtitle", "outcome", "opposite", "positive", "noun", "unit", "average", "primary")
 
 
 def wrap(
@@ -54,19 +54,24 @@ def wrap(
         categorical: Columns to read as categories although they hold numbers.
         protected: Columns that must not decide; they are marked wherever they appear.
         columns: How to write columns, e.g. ``{"Hours per week": {"unit": "{} h"}}``.
-        labels: Words for the view: "title", "subtitle", "outcome", "opposite", "noun".
+        labels: Words for the view: "title", "subtitle", "outcome", "opposite", "noun", "unit", "average"; "positive", the
+            class that "outcome" speaks of; and "primary", the names of the columns that stand first in a case's line.
 
     Returns:
         The wrapped model: ``.predict(X)``, ``.can``, ``.schema``, ``.outputs``.
 
     Raises:
-        InputError: If the table cannot be read.
+        InputError: If the table cannot be read, a name is unknown, or the model is wrapped already.
         ModelError: If the model is not fitted, answers with the wrong shape, or is of no known kind.
     """
     if isinstance(model, Model):
+        if X is not None or y is not None:
+            msg = f"This {model.name} is wrapped already. Wrap the estimator itself to give it other rows."
+            raise InputError(msg)
         return model
-    if task not in (None, "classification", "regression"):
-        msg = f"task={task!r} is not known. {nearest(str(task), ('classification', 'regression'))}"
+    _check_words(task, outputs, labels)
+    if X is None and y is not None:
+        msg = "y was given without X: the outcomes of which rows? Pass wrap(model, X, y)."
         raise InputError(msg)
     data = None
     if X is not None:
@@ -74,15 +79,27 @@ def wrap(
         data = read(X, y=y, categorical=categorical, protected=protected, feature_names=feature_names)
         if columns:
             data = replace(data, schema=data.schema.update(columns))
-    wanted = Wanted(
-        data, task, tuple(outputs) if outputs is not None else None, tuple(feature_names) if feature_names is not None else None
-    )
+    names = None if feature_names is None else tuple(feature_names)
+    wanted = Wanted(data, task, None if outputs is None else tuple(map(str, outputs)), names)
     wrapped: Model = registry.resolve(_adapter(model))(model, wanted)
     if labels:
         wrapped.provenance["labels"] = dict(labels)
     if wrapped.can & {"trees", "linear"}:
         threading.Thread(target=registry.load("kernels", "warm"), daemon=True).start()
     return wrapped
+
+
+def _check_words(task: str | None, outputs: Sequence[str] | None, labels: Mapping[str, str] | None) -> None:
+    if task not in (None, "classification", "regression"):
+        msg = f"task={task!r} is not known. {nearest(str(task), ('classification', 'regression'))}"
+        raise InputError(msg)
+    if outputs is not None and (isinstance(outputs, str) or len(set(map(str, outputs))) != len(outputs)):
+        msg = f"outputs={outputs!r} is not a list of different names."
+        raise InputError(msg)
+    unknown = [name for name in labels or () if name not in LABELS]
+    if unknown:
+        msg = f"labels has {unknown[0]!r}. {nearest(unknown[0], LABELS)}"
+        raise InputError(msg)
 
 
 def _adapter(model: Any) -> Row:
@@ -115,13 +132,14 @@ def explain(
     """Ask why the model said this of each row.
 
     Args:
-        model: What ``wrap`` gave, or a bare estimator (then pass ``data=`` its training rows).
+        model: What ``wrap`` gave, or a bare estimator (then pass ``data=`` its training rows; the rows of ``X`` stand in for
+            them otherwise, and the answer says so).
         X: Rows to explain, in any frame.
         method: "auto" or "shap" (exact for trees, linear models and few columns, else sampled with errors), or a row
             of ``whyglass.methods()``.
         target: One output's name; all outputs when None.
         data: Training rows, for a bare estimator.
-        y: Recorded outcomes, for a bare estimator.
+        y: Recorded outcomes: of ``data`` where that is given, else of ``X``.
         background: Rows that stand for "unknown". None: path-dependent for trees; else 200 seeded rows of wrap's X.
         space: "probability", "margin" or "value"; the method's exact space when None.
         budget: Evaluations per row (default 2,048) or wall time such as "200ms". A hard cap.
@@ -136,12 +154,17 @@ def explain(
         InputError: If the rows do not fit the schema or a name is unknown.
         UnsupportedError: If the model cannot give what the method needs.
     """
-    wrapped = wrap(model, data if data is not None or isinstance(model, Model) else X, y if data is not None else None)
+    if isinstance(model, Model) and data is not None:
+        msg = "data= is for a bare estimator; this model was wrapped with its rows. Rows that stand for 'unknown' go into background=."
+        raise InputError(msg)
+    wrapped = wrap(model) if isinstance(model, Model) else wrap(model, X if data is None else data, y)
+    if not isinstance(model, Model) and data is None:
+        wrapped.provenance["rows_are"] = "explained rows"
     unknown = None if background is None else wrapped.encode(background)
     if unknown is not None and len(unknown) == 0:
         msg = "background has no rows; at least one must stand for 'unknown'."
         raise InputError(msg)
-    recorded = y if isinstance(model, Model) else None
+    recorded = y if data is None else None
     options = {"target": target, "background": unknown, "space": space, "budget": budget, "seed": seed, "executor": executor}
     return _answer(wrapped, wrapped.encode(X, recorded), method=method, params=params, **options)
 
@@ -158,14 +181,18 @@ def _answer(
     start = time.perf_counter()
     given = dict(params or {})
     target, unknown, space = options.get("target"), options.get("background"), options.get("space")
-    seed, budget = int(options.get("seed") or 0), Budget.read(options.get("budget"))
+    seed, budget = _seed(options.get("seed", 0)), Budget.read(options.get("budget"))
+    executor = options.get("executor") or Executor()
+    if not isinstance(executor, Executor):
+        msg = f"executor={executor!r} is no Executor. Pass wg.Executor(threads=2), or leave it out."
+        raise InputError(msg)
     if space not in (None, *SPACES):
         msg = f"space={space!r} is not known. {nearest(str(space), SPACES)}"
         raise InputError(msg)
     row = _method(model, "shap" if method == "auto" else method, unknown is not None, space, budget)
     _check_params(row, given)
     before = model.counter.snapshot()
-    ask = Ask(model, rows, unknown, space, _outputs(model, target), budget, seed, options.get("executor") or Executor(), given)
+    ask = Ask(model, rows, unknown, space, _outputs(model, target), budget, seed, executor, given)
     answer: Attribution = registry.resolve(row)(ask)
     after = model.counter.snapshot()
     if target is not None:
@@ -186,6 +213,13 @@ def _answer(
         model=model,
         dataset=rows,
     )
+
+
+def _seed(given: Any) -> int:
+    if isinstance(given, bool) or not isinstance(given, int | np.integer) or given < 0:
+        msg = f"seed={given!r} is not a whole number from 0 up."
+        raise InputError(msg)
+    return int(given)
 
 
 def _method(model: Model, method: str, has_background: bool, space: str | None, budget: Budget) -> Row:
@@ -212,7 +246,7 @@ def _method(model: Model, method: str, has_background: bool, space: str | None, 
         elif row.evaluations and budget.deadline is not None and row.name != method:
             reasons.append(f"{row.name} cannot stop when a time budget runs out")
         elif row.evaluations and 2**columns > budget.evaluations and row.name != method:
-            reasons.append(f"{row.name} would need {2**columns} evaluations a row, the budget is {budget.evaluations}")
+            reasons.append(f"{row.name} would need 2^{columns} evaluations a row, the budget is {budget.evaluations}")
         else:
             return row
     msg = f"{model.name} cannot be explained by {method!r}: {'; '.join(reasons)}."
@@ -287,7 +321,7 @@ def show(
         model: The wrapped model; taken from the results when None.
         data: The rows to show; by default wrap's X (as train) plus the explained rows (as held out).
         y: Recorded outcomes of ``data``.
-        split: Per row of ``data`` "train" or "held out".
+        split: Per row of ``data`` "train" or "held out"; or numbers, 0 for train.
         theme: "auto" (the host's), "light" or "dark".
         embed_model: Whether a saved report carries the model, so that it stays alive.
 
@@ -306,11 +340,19 @@ def show(
     if theme not in ("auto", "light", "dark"):
         msg = f"theme={theme!r} is not known. {nearest(theme, ('auto', 'light', 'dark'))}"
         raise InputError(msg)
-    chosen = wrap(model) if model is not None else next(iter(models), None)
+    chosen = next(iter(models), None)
+    if model is not None:
+        chosen = model if isinstance(model, Model) else wrap(model, data, None if data is None else y)
     if chosen is None:
         chosen = next((r.model for r in results if r.model is not None), None)
     if chosen is None and not results:
         msg = "show was given nothing to show: pass what explain gave, or a wrapped model."
+        raise InputError(msg)
+    if len(results) > 1 or len(models) > 1:
+        msg = f"show was given {len(results)} results and {len(models)} models; it looks at one result, one model, or one of each."
+        raise InputError(msg)
+    if split is not None and data is None:
+        msg = "split marks the rows of data=, which was not given."
         raise InputError(msg)
     result = results[0] if results else None
     if result is not None and data is None and y is not None:
@@ -332,11 +374,10 @@ def _with_outcomes(rows: Dataset, y: Any) -> Dataset:
 def _shown_rows(model: Model | None, data: Any, y: Any) -> Dataset | None:
     if data is None:
         return None
-    if model is not None:
-        return model.encode(data, y)
-    read = registry.load("frames", "reader")
-    found: Dataset = read(data, y=y)
-    return found
+    if model is None:
+        msg = "data= needs a model that says what it predicts for these rows; this result was saved without one. Pass model=."
+        raise InputError(msg)
+    return model.encode(data, y)
 
 
 def load(path: str | Path) -> Attribution:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Any
 
 from whyglass.core.errors import InputError
@@ -40,8 +42,8 @@ class Budget:
         """
         if given is None:
             return cls()
-        if isinstance(given, int) and not isinstance(given, bool) and given > 0:
-            return cls(evaluations=given)
+        if isinstance(given, Integral) and not isinstance(given, bool) and given > 0:
+            return cls(evaluations=int(given))
         text = str(given).strip().lower()
         for suffix, scale in (("ms", 1e-3), ("s", 1.0)):
             if text.endswith(suffix):
@@ -49,7 +51,7 @@ class Budget:
                     seconds = float(text.removesuffix(suffix)) * scale
                 except ValueError:
                     break
-                if seconds > 0:
+                if 0 < seconds < math.inf:
                     return cls(evaluations=2**31, deadline=time.monotonic() + seconds)
         msg = f"budget={given!r} is neither a positive number of evaluations per row nor a time such as '200ms' or '30s'."
         raise InputError(msg)
