@@ -154,10 +154,9 @@ def _explain(given: argparse.Namespace) -> None:
     estimator = registry.load("model files", "reader")(given.model)
     rows = read(given.data)
     background = None if given.background is None else read(given.background)
-    model = facade.wrap(estimator, rows if background is None else background)
     budget = int(given.budget) if given.budget is not None and given.budget.isdigit() else given.budget
     asked = {"method": given.method, "target": given.target, "space": given.space, "budget": budget, "seed": given.seed}
-    why = facade.explain(model, rows, background=background, **asked)
+    why = facade.explain(estimator, rows, data=background, background=background, **asked)
     if given.out is None:
         sys.stdout.write(f"{why!r}\n")
         _say("Every row: --out why.parquet. The live view: --out why.html.")

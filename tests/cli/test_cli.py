@@ -90,6 +90,13 @@ def test_the_shell_gives_the_numbers_of_python(work, tmp_path):
     assert saved.feature_names == ("age", "hours", "gain")
 
 
+def test_the_shell_says_which_rows_stood_for_unknown(work, tmp_path):
+    out, asked = tmp_path / "why.arrow", ["--method", "shap.sampled", "--budget", "8"]
+    for extra, words in (([], "all 20 explained rows"), (["--background", str(work / "train.csv")], "background rows given")):
+        assert cli.main(["explain", str(work / "model.txt"), str(work / "rows.csv"), "--out", str(out), *asked, *extra]) == 0
+        assert words in wg.load(out).background_note
+
+
 def test_a_csv_gives_what_a_parquet_gives(work, tmp_path):
     for kind in ("csv", "parquet"):
         assert cli.main(["explain", str(work / "model.txt"), str(work / f"rows.{kind}"), "--out", str(tmp_path / f"{kind}.parquet")]) == 0
