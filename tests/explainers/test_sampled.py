@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import whyglass as wg
+from whyglass.core.ask import least_evaluations
 from whyglass.core.errors import InputError
 from whyglass.explainers.shapley import designs
 from whyglass.explainers.shapley.enumerated import all_coalitions
@@ -79,7 +80,7 @@ def test_a_budget_that_holds_every_coalition_is_exact(players):
 @settings(max_examples=60, deadline=None)
 @given(players=st.integers(1, 40), extra=st.integers(0, 700), seed=st.integers(0, 99))
 def test_designs_keep_their_promises(players, extra, seed):
-    budget = designs.least_evaluations(players) + extra
+    budget = least_evaluations(players) + extra
     design = designs.make(players, budget, seed)
     assert design.evaluations <= budget
     both = np.concatenate([design.coalitions, ~design.coalitions])

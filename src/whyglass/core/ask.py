@@ -17,6 +17,11 @@ from whyglass.core.schema import Dataset
 DEFAULT_EVALUATIONS = 2048
 
 
+def least_evaluations(columns: int) -> int:
+    """The smallest budget that a sampled method can tell so many columns apart with."""
+    return min(2 * columns + 6, 1 << columns)
+
+
 @dataclass(frozen=True)
 class Budget:
     """How much may be spent: value-function evaluations per row, or wall time of the call.
@@ -34,12 +39,14 @@ class Budget:
         return self.deadline is None or time.monotonic() < self.deadline
 
     @classmethod
-    def read(cls, given: int | str | None) -> Budget:
-        """Read ``budget=``: an int of evaluations per row, or a wall time such as "200ms" or "30s".
+    def read(cls, given: int | str | Budget | None) -> Budget:
+        """Read ``budget=``: a Budget as it is, an int of evaluations per row, or a wall time such as "200ms" or "30s".
 
         Raises:
             InputError: If it is neither.
         """
+        if isinstance(given, Budget):
+            return given
         if given is None:
             return cls()
         if isinstance(given, Integral) and not isinstance(given, bool) and given > 0:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whyglass.core import registry
+from whyglass.core.ask import least_evaluations
 from whyglass.core.attribution import Attribution
 from whyglass.core.errors import InputError, UnsupportedError, nearest
 from whyglass.core.once import Once
@@ -107,7 +108,7 @@ class Answers:
         if args.get("space") == "margin":
             return _document(self.subject.explain(row, space=None, background=None))
         last = Answer(None)
-        for budget in (None,) if self.subject.quick else COARSE_TO_FINE:
+        for budget in (None,) if self.subject.quick else _budgets(len(self.subject.shown.schema)):
             if turn.cancelled:
                 break
             answer = self.subject.explain(row, budget=budget)
@@ -128,6 +129,12 @@ class Answers:
         except (TypeError, ValueError) as error:
             msg = f"Every row must hold {width} numbers or nulls."
             raise InputError(msg) from error
+
+
+def _budgets(columns: int) -> list[int]:
+    """Coarse to fine, from the least that so many columns can be sampled with."""
+    least = least_evaluations(columns)
+    return [b for b in COARSE_TO_FINE if b > least] or [least, 4 * least]
 
 
 def _document(answer: Attribution) -> Answer:

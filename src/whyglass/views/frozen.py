@@ -14,6 +14,8 @@ from whyglass.views.subject import SAMPLE_ROWS, Subject
 MOST_ROWS = 2_000
 CURVE_POINTS = 9
 CURVE_STEPS = 255
+MOST_CURVE_CALLS = 1_000_000
+LEAST_ROWS = 50
 
 
 def freeze(
@@ -32,11 +34,13 @@ def freeze(
         (meta, tables) for ``hosts.html``.
     """
     subject = answers.subject
+    alive = embed_model and subject.page is not None
+    if not alive and subject.model is not None:
+        rows = min(rows, max(LEAST_ROWS, MOST_CURVE_CALLS // max(1, sum(map(len, _grids(subject))))))
     wanted = np.setdiff1d(np.array(keep, dtype=np.intp), subject.sample_ids(rows))
     ids = np.union1d(subject.sample_ids(max(rows - len(wanted), 0)), np.array(keep, dtype=np.intp))
     x, y = subject.map_points(ids)
     tables = {"cases": stream(pack_cases(subject.shown, ids, subject.output)), "map": stream({"x": x, "y": y})}
-    alive = embed_model and subject.page is not None
     curves = None
     if alive:
         tables["model"] = answers.table_bytes("model")
@@ -88,9 +92,13 @@ def _contributions(subject: Subject, ids: NDArray[np.intp]) -> tuple[NDArray[np.
     return subject.contributions(ids)
 
 
+def _grids(subject: Subject) -> list[NDArray[np.float64]]:
+    return [subject.grid(j, CURVE_POINTS) for j in range(len(subject.shown.schema))]
+
+
 def _curves(subject: Subject, ids: NDArray[np.intp]) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Predictions along a short grid of every column: uint8 columns ``c{column}_{point}``, and how to read them."""
-    grids = [subject.grid(j, CURVE_POINTS) for j in range(len(subject.shown.schema))]
+    grids = _grids(subject)
     found: dict[str, NDArray[np.float64]] = {}
     for j, grid in enumerate(grids):
         for i, value in enumerate(grid):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from whyglass.core.ask import Budget, least_evaluations
 from whyglass.core.attribution import Attribution
 from whyglass.core.errors import UnsupportedError
 from whyglass.core.model import Model
@@ -20,7 +22,8 @@ from whyglass.views.rows import Shown
 Array = NDArray[np.float64]
 SAMPLE_ROWS = 600
 SLOW_SAMPLE_ROWS = 60
-SLOW_BUDGET = 256
+SLOW_EVALUATIONS = 256
+SLOW_SECONDS = 20.0
 LANDMARKS = 500
 ENUMERABLE_COLUMNS = 14
 
@@ -103,29 +106,43 @@ class Subject:
         return found
 
     def _sample(self) -> tuple[NDArray[np.intp], Array, str]:
-        given = self.result
-        first = self.shown.parts[0]
-        if (
-            given is not None
-            and given.space == self.space
-            and len(first) == len(given)
-            and first.content_hash() == given.dataset.content_hash()
-        ):
-            explained = np.array([row for row, status in enumerate(given.status) if status == "ok"], dtype=np.intp)
-            most = len(explained) if self.ask is None else SAMPLE_ROWS  # without a model nothing else can be shown of a row
-            rows = np.sort(np.random.default_rng(0).permutation(explained)[:most])
-            column = min(self.output, given.values.shape[2] - 1)
-            return rows, given.values[rows, :, column], "exact" if given.exact else "sampled"
+        given = self.given()
+        if given is not None:
+            ids, values, note = given
+            # Without a model nothing else can be shown of a row, so none of them is left out.
+            rows = np.sort(np.random.default_rng(0).permutation(len(ids))[: len(ids) if self.ask is None else SAMPLE_ROWS])
+            return ids[rows], values[rows], note
         if self.ask is None:
             return np.empty(0, dtype=np.intp), np.empty((0, len(self.shown.schema))), "none"
-        ids = self.sample_ids(SAMPLE_ROWS if self.quick else SLOW_SAMPLE_ROWS)
-        return self.contributions(ids)
+        return self.contributions(self.sample_ids(SAMPLE_ROWS if self.quick else SLOW_SAMPLE_ROWS))
+
+    def given(self) -> tuple[NDArray[np.intp], Array, str] | None:
+        """What the result given to ``show`` says of the shown rows, like ``sampled``; None when it is in another space."""
+        result, first = self.result, self.shown.parts[0]
+        if result is None or result.space != self.space or len(first) != len(result):
+            return None
+        if first.content_hash() != result.dataset.content_hash():
+            return None
+        explained = np.array([row for row, status in enumerate(result.status) if status == "ok"], dtype=np.intp)
+        column = min(self.output, result.values.shape[2] - 1)
+        return explained, result.values[explained, :, column], "exact" if result.exact else "sampled"
 
     def contributions(self, ids: NDArray[np.intp]) -> tuple[NDArray[np.intp], Array, str]:
-        """Contributions of shown rows to the shown output, like ``sampled``; rows that cannot be explained are left out."""
-        answer = self.explain(self.shown.matrix[ids], **({} if self.quick else {"budget": SLOW_BUDGET}))
+        """Contributions of shown rows to the shown output, like ``sampled``.
+
+        Rows that cannot be explained are left out, and so are those that ``SLOW_SECONDS`` do not reach where each costs
+        model calls.
+        """
+        given = self.given()
+        if given is not None and np.isin(ids, given[0]).all():
+            carried = np.isin(given[0], ids)
+            return given[0][carried], given[1][carried], given[2]
+        answer = self.explain(self.shown.matrix[ids], **({} if self.quick else {"budget": self._slow_budget()}))
         there = np.array([status == "ok" for status in answer.status], dtype=bool)
         return ids[there], answer.values[there, :, 0], "exact" if answer.exact else "sampled"
+
+    def _slow_budget(self) -> Budget:
+        return Budget(max(SLOW_EVALUATIONS, least_evaluations(len(self.shown.schema))), time.monotonic() + SLOW_SECONDS)
 
     def map_points(self, ids: NDArray[np.intp] | None = None) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
         """A place for every shown row, or for these: cases explained alike lie together."""

@@ -235,7 +235,7 @@ def _first_state(subject: Subject, rows: int) -> dict[str, Any]:
         "selection": None,
         "pin": None,
         "tab": "case",
-        "fact": 0,
+        "fact": -1,
         "space": "probability" if subject.space != "margin" else "margin",
         "output": subject.output,
     }

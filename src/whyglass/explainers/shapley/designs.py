@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from whyglass.core.ask import least_evaluations
 from whyglass.core.errors import InputError
 
 Array = NDArray[np.float64]
@@ -74,11 +75,6 @@ class Design:
                 centred = shares - shares.mean(axis=1, keepdims=True)
                 variance += (1 - count / population) * count / (count - 1) * (centred**2).sum(axis=1)
         return values, np.sqrt(variance)
-
-
-def least_evaluations(players: int) -> int:
-    """The smallest budget a design can be made for."""
-    return min(2 * players + 6, 1 << players)
 
 
 def make(players: int, evaluations: int, seed: int) -> Design:

@@ -7,7 +7,7 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from whyglass.core.ask import Ask
+from whyglass.core.ask import Ask, least_evaluations
 from whyglass.core.attribution import Attribution
 from whyglass.explainers.shapley import designs
 from whyglass.explainers.shapley.answers import Found, answer
@@ -66,7 +66,7 @@ def _evaluations(play: Play) -> int:
     most: int = min(ask.budget.evaluations, 2**players)
     if ask.budget.deadline is None or not len(play.rows):
         return most
-    least: int = designs.least_evaluations(players)
+    least = least_evaluations(players)
     trial = designs.make(players, max(least, min(2 * _PILOT, most)), ask.seed)
     start = time.monotonic()
     try:
