@@ -5,15 +5,14 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from whyglass.core.container import pack, pack_message
-from whyglass.core.errors import InputError
 from whyglass.core.session import Send, Session
 from whyglass.core.view import Action, Answer, Turn, View
+from whyglass.core.wire import write_whole
 from whyglass.hosts import page
 
 
@@ -57,17 +56,7 @@ def save(view: View, path: Any, **options: Any) -> Path:
     """
     target = Path(path)
     text = render(view, **options)
-    if not target.parent.is_dir() or target.is_dir():
-        msg = f"{str(path)!r} cannot be written: it is a folder, or lies in one that does not exist."
-        raise InputError(msg)
-    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    try:
-        part.write_text(text, encoding="utf-8", newline="\n")
-        part.replace(target)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        msg = f"{str(path)!r} cannot be written: {error.strerror or error}"
-        raise InputError(msg) from error
+    write_whole(target, text.encode())
     return target
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from whyglass.core.ask import Ask
 from whyglass.core.attribution import Attribution
 from whyglass.core.errors import InputError, UnsupportedError
-from whyglass.explainers.shapley.answers import Found, answer, output_names, spread, usable
+from whyglass.core.forest import Forest
+from whyglass.explainers.shapley.answers import OUT_OF_TIME, Found, answer, output_names, spread, usable
 from whyglass.kernels import forest as sums
 from whyglass.kernels import tree_shap
+
+PIECE = 256  # rows between two looks at the clock
 
 
 def explain(ask: Ask) -> Attribution:
@@ -28,13 +34,27 @@ def explain(ask: Ask) -> Attribution:
         msg = f"Path-dependent values add up in {forest.space} space, not {ask.space!r}. Ask for 'shap.tree.interventional' instead."
         raise UnsupportedError(msg)
     rows = usable(ask)
-    X = ask.data.matrix[rows]
+    values, late = _within_time(ask, forest, rows)
     found = Found(
-        values=spread(ask, rows, tree_shap.values(forest, X, ask.executor)),
+        values=spread(ask, rows, values),
         base=tree_shap.base(forest),
-        predictions=spread(ask, rows, sums.predict(forest, X)),
+        predictions=spread(ask, rows, sums.predict(forest, ask.data.matrix[rows])),
         names=output_names(ask.model, forest.n_outputs),
         space=forest.space,
         unknown="the training rows that reached each node (path-dependent)",
+        status=dict.fromkeys(late, OUT_OF_TIME),
     )
     return answer(ask, "shap.tree", found)
+
+
+def _within_time(ask: Ask, forest: Forest, rows: NDArray[np.intp]) -> tuple[NDArray[np.float64], list[int]]:
+    """The values, in one go where time is no limit, else piece by piece until it is up; and the rows not reached."""
+    X = ask.data.matrix[rows]
+    if ask.budget.deadline is None:
+        return tree_shap.values(forest, X, ask.executor), []
+    values = np.full((len(rows), X.shape[1], forest.n_outputs), np.nan)
+    for piece in ask.executor.blocks(len(rows), PIECE):
+        if not ask.budget.left():
+            return values, [int(row) for row in rows[piece.start :]]
+        values[piece] = tree_shap.values(forest, X[piece], ask.executor)
+    return values, []
