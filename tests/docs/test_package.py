@@ -83,7 +83,7 @@ def test_a_checkout_without_the_bundle_is_not_packaged(checkout, tmp_path):
 
 
 def test_a_newer_source_makes_the_bundle_stale(hook, checkout):
-    bundle, source = checkout / hook.BUNDLE, checkout / "frontend" / "src" / "bridge" / "types.ts"
+    bundle, source = checkout / hook.BUNDLE, next((checkout / "frontend" / "src").rglob("*.ts"))
     os.utime(bundle, (time.time() + 60,) * 2)
     assert not hook.stale(checkout)
     os.utime(source, (time.time() + 120,) * 2)
