@@ -354,11 +354,11 @@ def test_no_rows_and_one_row(kind):
 def test_ten_thousand_columns_are_fast(kind):
     rng = np.random.default_rng(0)
     X = frames.build({f"c{i}": rng.normal(size=20) for i in range(10_000)}, kind)
-    start = time.perf_counter()
+    start = time.process_time()
     data = frames.read(X)
     frames.read(X, schema=data.schema)
     frames.write(data.matrix, data.schema, kind)
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
     assert data.matrix.shape == (20, 10_000)
 
 
