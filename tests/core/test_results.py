@@ -169,7 +169,15 @@ def test_a_failing_write_leaves_no_partial_file(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0, "0"), (7688, "7,688"), (-0.0312, "\N{MINUS SIGN}0.0312"), (50, "50"), (3.14159, "3.14"), (2e-7, "2.0e-07"), (99999, "99,999")],
+    [
+        (0, "0"),
+        (7688, "7,688"),
+        (-0.0312, "\N{MINUS SIGN}0.0312"),
+        (50, "50"),
+        (3.14159, "3.14"),
+        (2e-7, "2.0\N{MULTIPLICATION SIGN}10\N{SUPERSCRIPT MINUS}\N{SUPERSCRIPT SEVEN}"),
+        (99999, "99,999"),
+    ],
 )
 def test_numbers_are_written_for_people(value, text):
     assert write_number(value) == text

@@ -4,6 +4,7 @@ import type { Column } from "./types";
 
 export const MINUS = "\u2212";
 const DASH = "\u2013";
+const RAISED = "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079";
 
 const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 const signOf = (value: number, text: string): string => (value < 0 ? MINUS + text : text);
@@ -21,10 +22,13 @@ export function number(value: number): string {
   if (size === 0) return "0";
   let text: string;
   if (size >= 1000 || Number.isInteger(size)) text = whole.format(size);
-  else if (size >= 1e-3) {
+  else if (size >= 1e-4) {
     const rounded = Number(size.toPrecision(3));
     text = rounded >= 1000 ? whole.format(rounded) : String(rounded);
-  } else text = size.toExponential(1);
+  } else {
+    const [digits, power] = size.toExponential(1).split("e-");
+    text = `${digits}\u00d710\u207b${[...(power ?? "")].map((d) => RAISED[Number(d)]).join("")}`;
+  }
   return signOf(value, text);
 }
 
@@ -53,6 +57,14 @@ export function signed(v: number): string {
 export function range(low: number, high: number, write: (v: number) => string = number): string {
   const [a, b] = [write(low), write(high)];
   return a.endsWith("%") && b.endsWith("%") && !a.startsWith("<") ? `${a.slice(0, -1)}${DASH}${b}` : `${a}${DASH}${b}`;
+}
+
+/** A number to `decimals` places, as far as three significant digits go: columns of numbers line up. */
+export function fixed(value: number, decimals: number): string {
+  const size = Math.abs(Number(value.toPrecision(3)));
+  const most = size > 0 ? Math.max(0, 2 - Math.floor(Math.log10(size))) : decimals;
+  const places = Math.max(0, Math.min(decimals, most));
+  return size >= 1000 || !places || size < 1e-4 ? number(size) : size.toFixed(places);
 }
 
 /** A value with its half width: 0.929 ± 0.008. */

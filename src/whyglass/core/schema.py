@@ -177,6 +177,13 @@ def write_time(value: float) -> str:
         return write_number(value)
 
 
+_RAISED = str.maketrans(
+    "0123456789",
+    "\N{SUPERSCRIPT ZERO}\N{SUPERSCRIPT ONE}\N{SUPERSCRIPT TWO}\N{SUPERSCRIPT THREE}\N{SUPERSCRIPT FOUR}"
+    "\N{SUPERSCRIPT FIVE}\N{SUPERSCRIPT SIX}\N{SUPERSCRIPT SEVEN}\N{SUPERSCRIPT EIGHT}\N{SUPERSCRIPT NINE}",
+)
+
+
 def write_number(value: float) -> str:
     """Write a number with at most three significant digits, thousands separated, and a real minus sign."""
     size = abs(value)
@@ -190,10 +197,11 @@ def write_number(value: float) -> str:
         text = f"{size:,.0f}"
     elif value == int(value):
         text = f"{int(size)}"
-    elif size >= 1e-3:
+    elif size >= 1e-4:
         text = f"{size:.3g}"
     else:
-        text = f"{size:.1e}"
+        digits, _, power = f"{size:.1e}".partition("e-")
+        text = f"{digits}\N{MULTIPLICATION SIGN}10\N{SUPERSCRIPT MINUS}{str(int(power)).translate(_RAISED)}"
     return f"\N{MINUS SIGN}{text}" if value < 0 else text
 
 

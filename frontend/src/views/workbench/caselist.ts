@@ -68,9 +68,9 @@ class Rulers {
 
   constructor(root: HTMLElement) {
     const family = getComputedStyle(root).fontFamily || "sans-serif";
-    this.title = new Ruler(`400 13.5px ${family}`);
-    this.detail = new Ruler(`400 11.5px ${family}`);
-    this.level = new Ruler(`650 15px ${family}`);
+    this.title = new Ruler(root, `400 13.5px ${family}`);
+    this.detail = new Ruler(root, `400 11.5px ${family}`);
+    this.level = new Ruler(root, `650 15px ${family}`);
   }
 }
 

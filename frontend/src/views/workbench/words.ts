@@ -1,7 +1,7 @@
 // How this view says things: values, levels, pushes, people. All text from data stays text.
 
 import type { Column, Meta, Space } from "../../parts/types";
-import { count, lower, MINUS, number, percent, points, signed, withUnit, write } from "../../parts/format";
+import { count, fixed, lower, MINUS, number, percent, points, signed, withUnit, write } from "../../parts/format";
 import { phrase } from "./sentence";
 
 // Columns whose values are names of their own.
@@ -33,6 +33,13 @@ export class Words {
     const rounded = this.grain ? Math.round(v / this.grain) * this.grain : v;
     const text = withUnit(this.meta.unit, Number(Math.abs(rounded).toPrecision(12)));
     return rounded < 0 ? MINUS + text : text;
+  }
+
+  /** An amount without its sign, with as many decimals as its neighbours. */
+  private size(v: number): string {
+    const size = this.grain ? Math.round(Math.abs(v) / this.grain) * this.grain : Math.abs(v);
+    const decimals = this.grain ? Math.max(0, -Math.round(Math.log10(this.grain))) : 0;
+    return (this.meta.unit || "{}").replace("{}", () => (size > 0 && decimals ? fixed(size, decimals) : number(size)));
   }
 
   column(j: number): Column {
@@ -83,8 +90,8 @@ export class Words {
   push(v: number, space: Space): string {
     if (space === "margin") return Math.abs(v) < 0.005 ? "\u00b10.00" : (v < 0 ? MINUS : "+") + Math.abs(v).toFixed(2);
     if (!this.regression) return points(v);
-    const size = this.amount(Math.abs(v));
-    return size === this.amount(0) ? `\u00b1${size}` : (v < 0 ? MINUS : "+") + size;
+    const size = this.size(v);
+    return size === this.size(0) ? `\u00b1${size}` : (v < 0 ? MINUS : "+") + size;
   }
 
   /** The same in whole units, for the sentence. */
@@ -92,10 +99,15 @@ export class Words {
     return space === "margin" || this.regression ? this.push(v, space) : points(v, 0);
   }
 
+  /** A push on an axis: no more digits than it needs. */
+  pushTick(v: number): string {
+    return this.regression ? (v < 0 ? MINUS : "+") + this.amount(Math.abs(v)) : points(v, 0);
+  }
+
   /** Half of an interval, without sign. */
   spread(v: number, space: Space): string {
     if (space === "margin") return v.toFixed(2);
-    return this.regression ? this.amount(v) : (v * 100).toFixed(1);
+    return this.regression ? this.size(v) : (v * 100).toFixed(1);
   }
 
   /** A coarse push: "≈ +11". */
@@ -155,25 +167,34 @@ export class Words {
   }
 }
 
-/** Width of text without a layout, from the widths of single characters; kerning is far below a pixel. */
+const RUN = 16;
+const ASCII = Array.from({ length: 95 }, (_, k) => String.fromCharCode(32 + k));
+
+/** Width of text from the widths of its characters, each laid out once as the view draws it: a canvas knows no tabular figures. */
 export class Ruler {
   private widths = new Map<string, number>();
-  private context: CanvasRenderingContext2D | null;
 
-  constructor(private font: string) {
-    this.context = document.createElement("canvas").getContext("2d");
-    if (this.context) this.context.font = this.font;
+  constructor(
+    private root: HTMLElement,
+    private font: string,
+  ) {
+    this.measure(ASCII);
+  }
+
+  private measure(chars: readonly string[]): void {
+    const box = document.createElement("div");
+    Object.assign(box.style, { position: "absolute", visibility: "hidden", whiteSpace: "pre", font: this.font, fontVariantNumeric: "inherit", fontFeatureSettings: "inherit" });
+    box.append(...chars.map((char) => Object.assign(document.createElement("span"), { textContent: char.repeat(RUN) })));
+    this.root.append(box);
+    chars.forEach((char, k) => this.widths.set(char, (box.children[k]?.getBoundingClientRect().width ?? 0) / RUN));
+    box.remove();
   }
 
   width(text: string): number {
     let sum = 0;
     for (const char of text) {
-      let w = this.widths.get(char);
-      if (w === undefined) {
-        w = this.context?.measureText(char).width ?? 7;
-        this.widths.set(char, w);
-      }
-      sum += w;
+      if (!this.widths.has(char)) this.measure([char]);
+      sum += this.widths.get(char) ?? 7;
     }
     return sum;
   }
@@ -189,8 +210,9 @@ export class Ruler {
         lines += 1;
         at = 0;
       }
-      lines += Math.max(0, Math.ceil(w / room) - 1);
-      at += Math.min(w, room);
+      const whole = Math.max(0, Math.ceil(w / room) - 1);
+      lines += whole;
+      at += w - whole * room;
     }
     return lines;
   }
