@@ -6,15 +6,25 @@ export interface Rgb {
   readonly b: number;
 }
 
-/** "#rrggbb", "#rgb" or "rgb(...)" as numbers; anything else is grey. */
+/** A colour as numbers: "#rrggbb", "#rgb" and "rgb(...)" are read here, any other (a name, a mixture) is asked of the browser. */
 export function rgb(colour: string): Rgb {
   const text = colour.trim();
   const long = /^#([0-9a-f]{6})/i.exec(text)?.[1];
   if (long) return { r: parseInt(long.slice(0, 2), 16), g: parseInt(long.slice(2, 4), 16), b: parseInt(long.slice(4, 6), 16) };
   const short = /^#([0-9a-f]{3})$/i.exec(text)?.[1];
   if (short) return rgb(`#${[...short].map((c) => c + c).join("")}`);
-  const parts = /^rgba?\(/.test(text) ? (text.match(/[\d.]+/g) ?? []).map(Number) : [];
-  return { r: parts[0] ?? 128, g: parts[1] ?? 128, b: parts[2] ?? 128 };
+  const [r, g, b] = /^rgba?\(/.test(text) ? (text.match(/[\d.]+/g) ?? []).map(Number) : painted(text);
+  return { r: r ?? 128, g: g ?? 128, b: b ?? 128 };
+}
+
+/** What one pixel of this colour looks like; grey where there is no canvas. */
+function painted(colour: string): ArrayLike<number> & Iterable<number> {
+  const context = typeof OffscreenCanvas === "undefined" ? null : new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+  if (!context) return [];
+  context.fillStyle = "#808080";
+  context.fillStyle = colour;
+  context.fillRect(0, 0, 1, 1);
+  return context.getImageData(0, 0, 1, 1).data;
 }
 
 /** A round brush with a soft edge: offsets and coverage of a disc. */
