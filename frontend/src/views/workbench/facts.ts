@@ -9,6 +9,7 @@ import { type Bar, layOut, type Layout, type Step } from "./layout";
 import { Read } from "./reading";
 import { ValueControl } from "./value";
 
+const LABEL = { u: "up", d: "down", n: "muted" } as const;
 const pc = (v: number): string => `${(100 * v).toFixed(3)}%`;
 
 interface Plan {
@@ -153,15 +154,17 @@ function Wf({ bar, step, layout, coarse, last, title }: WfProps): VNode {
   const how = desk.answers.answer.value?.value.how ?? "";
   const interval = exact ? "" : ` ± ${words.spread(error, space)}`;
   const tip = `${title}\n${said}${interval}\n${how} Compared with ${desk.words.people(desk.meta.background.rows)} in the background.`;
+  const nothing = written.includes("\u00b1");
+  const tone = nothing || !bar.sure ? "n" : bar.up ? "u" : "d";
   const label = bar.label.side === "left" ? { left: `calc(${pc(bar.label.at)} + 7px)` } : { right: `calc(${pc(bar.label.at)} + 7px)` };
   const span = (s: { left: number; width: number }): object => ({ left: pc(s.left), width: pc(s.width) });
   return html`<div class="wf" role="img" aria-label=${`${title}: ${said}${interval}`} ref=${slot}>
     <i class="b0" style=${{ left: pc(layout.base) }}></i>
     ${bar.ghost && html`<i class="g" style=${span(bar.ghost)}></i>`}
-    <i class=${bar.up ? "b u" : "b d"} data-value=${String(step.value)} style=${span(bar.span)}></i>
+    <i class=${`b ${tone}`} data-value=${String(step.value)} style=${span(bar.span)}></i>
     ${bar.whisker && html`<i class="w" style=${span(bar.whisker)}></i>`}
     ${!last && html`<i class="c" style=${{ left: pc(bar.end) }}></i>`}
-    <span class=${bar.up ? "l up" : "l down"} style=${label} data-tip=${tip}>${written}</span>
+    <span class=${`l ${LABEL[tone]}`} style=${label} data-tip=${tip}>${written}</span>
   </div>` as VNode;
 }
 
@@ -170,7 +173,7 @@ function Rest({ columns, bar, step, layout }: { columns: number[]; bar: Bar | nu
   const { words, answers } = desk;
   const { space } = desk.store.state.value;
   const error = (step?.error ?? 0) * 1.96;
-  const together = step ? `together ${words.push(step.value, space)}${error ? ` ± ${words.spread(error, space)}` : ""}` : "";
+  const together = step ? `together ${words.push(step.value, space)}${error ? `\u00a0±\u00a0${words.spread(error, space)}` : ""}` : "";
   return html`<div class="row rest">
     <div class="nm"><button class="link" data-more onClick=${() => (answers.expanded.value = true)}>${columns.length.toLocaleString("en-US")} more, ${together}</button></div>
     <${Wf} column=${-1} bar=${bar} step=${step} layout=${layout} coarse=${false} last=${true} title=${`${columns.length} more facts together`} />

@@ -17,6 +17,8 @@ export interface Span {
 
 export interface Bar {
   readonly up: boolean;
+  /** Whether its 95% interval leaves out zero. */
+  readonly sure: boolean;
   readonly span: Span;
   readonly end: number;
   readonly whisker: Span | null;
@@ -117,7 +119,7 @@ export function layOut(base: number, prediction: number, steps: readonly Step[],
     const fitsRight = 1 - right >= options.labelRoom;
     const label = fitsRight || 1 - right >= left ? ({ side: "left", at: right } as const) : ({ side: "right", at: 1 - left } as const);
     at = end;
-    return { up: step.value >= 0, span: main, end: x(end), whisker, ghost, label };
+    return { up: step.value >= 0, sure: step.error === 0 || Math.abs(step.value) > reach, span: main, end: x(end), whisker, ghost, label };
   });
   return { lo, hi, base: x(base), ticks: ticksBetween(lo, hi, 5), bars };
 }

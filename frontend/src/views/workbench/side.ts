@@ -33,8 +33,8 @@ function Balance(): VNode | null {
   const level = (v: number): string => words.tick(v, space);
   const line = (label: string, t: { n: number; sum: number }, tone: string): unknown => html`<div class="tally">
     <span>${label} <span class="muted">${t.n} fact${t.n === 1 ? "" : "s"}</span></span>
-    <i class=${tone === "up" ? "u" : "d"} style=${{ width: `${(100 * Math.abs(t.sum)) / most}%` }}></i>
-    <b class=${tone}>${words.push(t.sum, space)}</b>
+    <i class=${t.n ? (tone === "up" ? "u" : "d") : ""} style=${{ width: `${(100 * Math.abs(t.sum)) / most}%` }}></i>
+    <b class=${t.n ? tone : "muted"}>${words.push(t.sum, space)}</b>
   </div>`;
   return html`<section class=${answers.stale.value ? "sect stale" : "sect"}>
     <header><h2>For and against, added up</h2></header>
