@@ -12,7 +12,7 @@ import { type Desk, useDesk } from "./desk";
 import { Read } from "./reading";
 import { measuredOn } from "./side";
 import { SwarmAxis, SwarmRow } from "./swarm";
-import { type World, worldSignal } from "./world";
+import { type FactAtLarge, type World, worldSignal } from "./world";
 
 const MOST_FACTS = 12;
 const KEPT_FACTS = 10;
@@ -21,14 +21,37 @@ export function AllCases(): VNode {
   const desk = useDesk();
   const world = useMemo(() => worldSignal(desk.rows), [desk]).value;
   return html`<section class="glob" aria-label="All cases">
+    ${world && html`<${Lead} world=${world} />`}
     <${Figures} />
     ${world ? html`<${Grid} world=${world} />` : html`<${NotYet} />`}
   </section>` as VNode;
 }
 
+/** The answer first: what the model leans on, in one sentence. */
+function Lead({ world }: { world: World }): VNode | null {
+  const { words } = useDesk();
+  const size = (f: FactAtLarge): string => words.push(f.size.mean, "probability").replace(/^[+\u00b1]/, "");
+  const [first, ...next] = world.facts.filter((f) => !words.push(f.size.mean, "probability").startsWith("\u00b1")).slice(0, 3);
+  if (!first) return html`<p class="lead">No fact moves the prediction of these ${words.many}.</p>` as VNode;
+  const unit = words.unitName("probability");
+  const others = next.map((f, k) => html`${k ? " and " : ""}<b>${words.name(f.column)}</b> (${size(f)})`);
+  return html`<p class="lead">
+    The model leans most on <b>${words.name(first.column)}</b>, which moves the prediction by ${size(first)}${unit && ` ${unit}`} on
+    average${others.length ? html`, then on ${others}` : ""}.
+  </p>` as VNode;
+}
+
 function NotYet(): VNode {
   const desk = useDesk();
-  if (desk.rows.sampleState.value === "none") {
+  const { rows, words } = desk;
+  if (rows.sampleFailure.value) {
+    return html`<div class="msg" role="status">
+      <b>The contributions of many ${words.many} did not come.</b>
+      <p>${ended(rows.sampleFailure.value)} Single ${words.many} can still be opened.</p>
+      ${desk.meta.live && html`<button class="btn" onClick=${() => void rows.askSample()}>Ask again</button>`}
+    </div>` as VNode;
+  }
+  if (rows.sampleState.value === "none") {
     return html`<div class="msg"><b>There are no contributions to sum up.</b><p>The model at large is drawn from explained cases, and none came with this view.</p></div>` as VNode;
   }
   return html`<${Waiting} words=${`Explaining a sample of ${desk.words.many}.`} />` as VNode;
@@ -62,6 +85,8 @@ function Figures(): VNode {
   </div>` as VNode;
 }
 
+const ended = (text: string): string => (/[.!?]$/.test(text.trim()) ? text : `${text}.`);
+
 /** The fact looked at: the one chosen, else the weightiest. */
 export function chosenFact(desk: Desk, world: World): number {
   const { fact } = desk.store.state.value;
@@ -82,8 +107,8 @@ function Grid({ world }: { world: World }): VNode {
       <header class="ghead">
         <h2>All facts <${Read} part="swarm" /></h2>
         <span class="cap"
-          >${count(world.ids.length)} ${words.many}: <span class="down">← lowers</span>, <span class="up">raises →</span> the prediction. Dot shade:
-          <i class="ramp"></i> low to high value.${how}</span
+          >${count(world.ids.length)} ${words.many}: <span class="down">← lowers</span>, <span class="up">raises →</span> the prediction. Dot shade: <i class="ramp"></i> low
+          to high value.${how}</span
         >
         <span class="cap">Mean size of its push${unit}, 95% interval</span>
       </header>

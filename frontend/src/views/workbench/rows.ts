@@ -14,6 +14,8 @@ export interface MapPoints {
   readonly y: ArrayLike<number>;
 }
 
+const said = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
 /** Contributions of sampled cases, for the All-cases tab and as a first answer. */
 export interface Sample {
   readonly ids: ArrayLike<number>;
@@ -36,6 +38,8 @@ export class Rows {
   readonly loaded = signal(0);
   readonly map = signal<MapPoints | null>(null);
   readonly sample = signal<Sample | null>(null);
+  /** Why there is no sample, when it was asked for and refused. */
+  readonly sampleFailure = signal("");
   readonly sampleState = signal<"waiting" | "here" | "none">("waiting");
   readonly failure = signal("");
   /** Predictions of another output than the one that came with the rows. */
@@ -72,10 +76,18 @@ export class Rows {
       await breathe();
     }
     await this.fetchMap(signal);
+    await this.askSample();
+  }
+
+  /** Ask for the sample; again, when it did not come. */
+  async askSample(): Promise<void> {
+    this.sampleState.value = "waiting";
+    this.sampleFailure.value = "";
     try {
-      await this.fetchSample(signal);
-    } catch {
+      await this.fetchSample(this.stopped.signal);
+    } catch (error) {
       this.sampleState.value = "none";
+      this.sampleFailure.value = said(error);
     }
   }
 
@@ -98,7 +110,8 @@ export class Rows {
       const { buffers } = await this.link.call("table", { name }, { signal });
       return buffers[0] ?? null;
     } catch (error) {
-      if (!isAbort(error) && name.startsWith("cases")) this.failure.value = error instanceof Error ? error.message : String(error);
+      if (!isAbort(error) && name.startsWith("cases")) this.failure.value = said(error);
+      if (!isAbort(error) && name === "sample" && this.meta.live) this.sampleFailure.value = said(error);
       return null;
     }
   }

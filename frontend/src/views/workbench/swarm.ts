@@ -95,7 +95,7 @@ function place(world: World, column: number, width: number, height: number): Dot
   const span = world.hi - world.lo || 1;
   const shares = Float64Array.from(world.pushes(column), (v) => Math.max(0, Math.min(1, (v - world.lo) / span)));
   const away = width ? swarm(shares, width, height / 2 - 2, DOT) : new Float32Array(shares.length);
-  return { x: Float32Array.from(shares, (s) => s * width), y: Float32Array.from(away, (a) => height / 2 + a) };
+  return { x: Float32Array.from(shares, (s) => DOT + s * (width - 2 * DOT)), y: Float32Array.from(away, (a) => height / 2 + a) };
 }
 
 function paint(desk: Desk, canvas: HTMLCanvasElement, dots: Dots, world: World, column: number): void {
@@ -109,7 +109,7 @@ function paint(desk: Desk, canvas: HTMLCanvasElement, dots: Dots, world: World, 
   const colour = (name: string): string => css.getPropertyValue(name);
   g.scale(d, d);
   g.fillStyle = colour("--wg-line-2");
-  g.fillRect(((0 - world.lo) / (world.hi - world.lo)) * width, 0, 1, height);
+  g.fillRect(DOT + ((0 - world.lo) / (world.hi - world.lo)) * (width - 2 * DOT), 0, 1, height);
   const ramp = [0, 1, 2, 3].map((k) => colour(`--wg-v${k}`));
   const grey = colour("--wg-ink-3");
   const shades = world.shades(column);
@@ -139,5 +139,5 @@ export function SwarmAxis({ world }: { world: World }): VNode {
 
 /** "+15", "−$2,000", "0". */
 export function pushTick(words: Desk["words"], t: number): string {
-  return t === 0 ? "0" : words.pushWhole(t, "probability");
+  return t === 0 ? "0" : words.pushTick(t);
 }
