@@ -303,3 +303,8 @@ def test_json_forms():
     assert plain({1: (np.int8(3), np.array([1.0, np.nan]), {2}, range(2), True, None)}) == {"1": [3, [1.0, None], [2], [0, 1], True, None]}
     with pytest.raises(InputError, match="no JSON form"):
         plain(object())
+
+
+def test_a_view_is_printed_in_one_line():
+    view = View("tiny", {"title": "Income", "n_rows": 12_345}, {"t": bytes(10_000)})
+    assert repr(view) == "<whyglass tiny: Income, 12,345 rows; .serve() or .save('why.html') shows it>"

@@ -75,6 +75,10 @@ class View:
     _watchers: list[Callable[[dict[str, Any]], None]] = field(default_factory=list)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
+    def __repr__(self) -> str:
+        rows = int(self.meta.get("n_rows", 0))
+        return f"<whyglass {self.name}: {self.meta.get('title') or 'untitled'}, {rows:,} rows; .serve() or .save('why.html') shows it>"
+
     @property
     def state(self) -> dict[str, Any]:
         """The whole state as one JSON document; assign to move the view."""

@@ -23,7 +23,7 @@ def show(view: View, **_options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         MIME bundle and its metadata.
     """
     data, metadata = _bundle(widget_for(view, "jupyter"))
-    data["text/plain"] = f"<whyglass {view.name}: {view.meta.get('title') or 'untitled'}>"
+    data["text/plain"] = repr(view)
     if view.fallback is not None:
         # No text/html beside it: code hosts prefer that, and then take the drawing out of it.
         data["image/svg+xml"] = view.fallback()
