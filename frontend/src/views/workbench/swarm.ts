@@ -38,6 +38,9 @@ export function SwarmRow({ fact, world, most, pressed }: Props): VNode {
 }
 
 interface Dots {
+  /** Of the canvas: it is asked for nothing while a host hides it to change its theme. */
+  readonly width: number;
+  readonly height: number;
   readonly x: Float32Array;
   readonly y: Float32Array;
 }
@@ -95,12 +98,12 @@ function place(world: World, column: number, width: number, height: number): Dot
   const span = world.hi - world.lo || 1;
   const shares = Float64Array.from(world.pushes(column), (v) => Math.max(0, Math.min(1, (v - world.lo) / span)));
   const away = width ? swarm(shares, width, height / 2 - 2, DOT) : new Float32Array(shares.length);
-  return { x: Float32Array.from(shares, (s) => DOT + s * (width - 2 * DOT)), y: Float32Array.from(away, (a) => height / 2 + a) };
+  return { width, height, x: Float32Array.from(shares, (s) => DOT + s * (width - 2 * DOT)), y: Float32Array.from(away, (a) => height / 2 + a) };
 }
 
 function paint(desk: Desk, canvas: HTMLCanvasElement, dots: Dots, world: World, column: number): void {
   const d = Math.min(2, devicePixelRatio || 1);
-  const { clientWidth: width, clientHeight: height } = canvas;
+  const { width, height } = dots;
   canvas.width = Math.round(width * d);
   canvas.height = Math.round(height * d);
   const g = canvas.getContext("2d");
