@@ -27,7 +27,9 @@ test("points have one decimal and a sign", () => {
 
 test("ranges, intervals, counts and signs", () => {
   assert.equal(format.range(0.66, 0.76, format.percent), "66–76%");
-  assert.equal(format.range(0.001, 0.04, format.percent), "<1%–4%");
+  assert.equal(format.range(0.001, 0.04, format.percent), "<1% to 4%");
+  assert.equal(format.range(0.985, 0.999, format.percent), "99% to >99%");
+  assert.equal(format.range(0.999, 0.9991, format.percent), ">99%");
   assert.equal(format.range(3, 12.5), "3–12.5");
   assert.equal(format.measured([0.929, 0.008]), "0.929 ± 0.008");
   assert.equal(format.count(-24420), "−24,420");

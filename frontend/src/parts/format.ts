@@ -53,10 +53,12 @@ export function signed(v: number): string {
   return v > 0 ? "+" + number(v) : v < 0 ? number(v) : "\u00b10";
 }
 
-/** A range with an en dash: 66–76%. */
+/** A range with an en dash: 66–76%; with a word where an end is open: 98% to >99%. */
 export function range(low: number, high: number, write: (v: number) => string = number): string {
   const [a, b] = [write(low), write(high)];
-  return a.endsWith("%") && b.endsWith("%") && !a.startsWith("<") ? `${a.slice(0, -1)}${DASH}${b}` : `${a}${DASH}${b}`;
+  if (a === b) return a;
+  if (/^[<>]/.test(a) || /^[<>]/.test(b)) return `${a} to ${b}`;
+  return a.endsWith("%") && b.endsWith("%") ? `${a.slice(0, -1)}${DASH}${b}` : `${a}${DASH}${b}`;
 }
 
 /** A number to `decimals` places, as far as three significant digits go: columns of numbers line up. */
