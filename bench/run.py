@@ -34,12 +34,12 @@ def main() -> None:
     today = dt.datetime.now(dt.UTC).date()
     for part in given.only.split(","):
         text = importlib.import_module(part).measure(given.quick)
+        print(f"## {PARTS[part]}\n\n{text}\n", flush=True)
         kept[PARTS[part]] = f"{text}\n\nMeasured {today}."
-        print(f"## {PARTS[part]}\n\n{text}\n")
-    print(machine())
-    if not given.quick:
         body = "\n\n".join(f"## {title}\n\n{kept[title]}" for title in PARTS.values() if title in kept)
-        file.write_text(f"# whyglass beside its peers\n\n`make bench` writes this page.\n\n{machine()}\n\n{body}\n", encoding="utf-8")
+        if not given.quick:
+            file.write_text(f"# whyglass beside its peers\n\n`make bench` writes this page.\n\n{machine()}\n\n{body}\n", encoding="utf-8")
+    print(machine())
 
 
 def _sections(text: str) -> dict[str, str]:

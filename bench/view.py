@@ -40,7 +40,7 @@ VISIBLE = f"""() => {{ {INSIDE}
 DRAWN = """() => Boolean(document.querySelector('.js-plotly-plot')?.data?.length)"""
 CHOOSE = """(index) => new Promise((done) => {
     const plot = () => JSON.stringify(document.querySelector('.js-plotly-plot').data.map((trace) => trace.y));
-    const control = document.querySelector('[id^="contributions-graph-index-"]'), before = plot(), start = performance.now();
+    const control = document.querySelector('[id^="contributions-graph-index-"]:not([id*="label"])'), before = plot(), start = performance.now();
     window.dash_clientside.set_props(control.id, { value: index });
     const look = () => (plot() !== before ? done(performance.now() - start) : requestAnimationFrame(look));
     requestAnimationFrame(look);
