@@ -45,6 +45,12 @@ def test_the_heavy_part_travels_until_the_page_has_it(link):
     assert data["heard"] == 1
 
 
+def test_a_view_is_as_high_as_its_place(link):
+    assert "height" not in link.data()["meta"]
+    link.height = 700
+    assert link.data()["meta"]["height"] == 700
+
+
 def test_answers_stay_until_they_are_acknowledged(link):
     link.take(batch(1, CALL))
     data = settled(link)

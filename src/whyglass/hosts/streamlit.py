@@ -70,6 +70,7 @@ def show(view: View, *, height: int | str = "content", key: str | None = None, r
         st.session_state[slot] = _Link()
     link: _Link = st.session_state[slot]
     link.show(view)
+    link.height = height if isinstance(height, int) else None
     st.fragment(_draw)(st, link, name, height, tuple(rerun))
     return view
 
@@ -106,6 +107,7 @@ class _Link:
 
     session: Session | None = None
     moved: set[str] = field(default_factory=set)
+    height: int | None = None
     _mark: str = ""
     _number: str = ""
     _bundle: str = ""
@@ -169,10 +171,11 @@ class _Link:
             busy = self._busy()  # before the outbox: who is not busy any more has put everything into it
             outbox = list(self._outbox)
         view = self.session.view
+        meta = page.meta_for(view, "streamlit")
         data = {
             "session": self._number,
             "bundle": self._mark,
-            "meta": plain(page.meta_for(view, "streamlit")),
+            "meta": plain(meta if self.height is None else {**meta, "height": self.height}),
             "state": plain(view.state),
             "outbox": outbox,
             "heard": self._heard,
