@@ -23,7 +23,8 @@ def _(HistGradientBoostingClassifier, wg):
     people = wg.datasets.census("pandas")
     train, held_out = people.split == "train", people.split == "held out"
     clf = HistGradientBoostingClassifier(categorical_features="from_dtype", random_state=0).fit(people.X[train], people.y[train])
-    model = wg.wrap(clf, people.X[train], people.y[train], protected=people.protected, labels=people.labels)
+    units = {name: {"unit": unit} for name, unit in people.units.items()}
+    model = wg.wrap(clf, people.X[train], people.y[train], protected=people.protected, columns=units, labels=people.labels)
     why = wg.explain(model, people.X[held_out], y=people.y[held_out])
     return (why,)
 
@@ -41,7 +42,7 @@ def _(wg, why):
 @app.cell
 def _(mo, page, view):
     _ = page.value  # this cell runs again when the page changes
-    mo.vstack([mo.md(f"**{len(view.selection)} people brushed**"), view.selected_frame()])
+    mo.vstack([mo.md(f"**{len(view.selection):,} people brushed**"), view.selected_frame()])
     return
 
 

@@ -15,7 +15,8 @@ people = wg.datasets.census("pandas")
 train, held_out = people.split == "train", people.split == "held out"
 
 clf = HistGradientBoostingClassifier(categorical_features="from_dtype", random_state=0).fit(people.X[train], people.y[train])
-model = wg.wrap(clf, people.X[train], people.y[train], protected=people.protected, labels=people.labels)
+units = {name: {"unit": unit} for name, unit in people.units.items()}
+model = wg.wrap(clf, people.X[train], people.y[train], protected=people.protected, columns=units, labels=people.labels)
 why = wg.explain(model, people.X[held_out], y=people.y[held_out])
 
 print(why)

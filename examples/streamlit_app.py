@@ -29,7 +29,7 @@ view = wg.show(explained())
 view.to_streamlit(height=800)
 
 if view.selection:
-    st.subheader(f"{len(view.selection)} people brushed")
+    st.subheader(f"{len(view.selection):,} people brushed")
     st.dataframe(view.selected_frame())
 else:
     st.caption("Brush people in the view: they appear here as a table.")
