@@ -20,3 +20,16 @@ test("the code names the state, the selection, the edits and the explanation", (
   assert.match(code, /row\.assign\(\*\*\{"x\\"y": 3\}\)/);
   assert.match(code, /target="yes", space="probability"/);
 });
+
+test("edits are written for the caller's own kind of frame", () => {
+  const code = (frame: string, value: string | number | boolean | null): string => {
+    const meta = { columns: [{ name: "Age" }, { name: "Job" }], outputs: ["pay"], scale: "value", python: { model: "model", imports: [], call: "why", frame } } as unknown as Meta;
+    const state = { case: 0, edits: { "1": 0 }, filter: "all", query: "", sort: "order", brush: null, selection: null, pin: null, tab: "case", fact: 0, space: "probability", output: 0 } as unknown as State;
+    return pythonFor({ meta, state, row: null, raw: () => value, level: () => "1", prediction: 1 });
+  };
+  assert.match(code("pandas", true), /row\.assign\(\*\*\{"Job": True\}\)/);
+  assert.match(code("polars", "nurse"), /row\.with_columns\(pl\.lit\("nurse"\)\.alias\("Job"\)\)/);
+  assert.match(code("numpy", 3), /row = row\.copy\(\)\nrow\[0, 1\] = 3 /);
+  assert.match(code("numpy", null), /row\[0, 1\] = float\("nan"\)/);
+  assert.match(code("arrow", "nurse"), /row\.to_pandas\(\)\.assign/);
+});

@@ -203,3 +203,9 @@ def test_times_are_written_as_dates():
 def test_unknown_column_offers_the_nearest():
     with pytest.raises(InputError, match="Did you mean 'age'"):
         made().schema.index("aeg")
+
+
+def test_raw_categories_travel_where_they_are_not_what_is_written():
+    assert "values" not in Column("job", kind="categorical", categories=("a", "b")).to_json()
+    assert Column("grade", kind="categorical", categories=(1, 2)).to_json()["values"] == [1, 2]
+    assert Column("job", kind="categorical", categories=("a",), category_labels=("clerk",)).to_json()["values"] == ["a"]

@@ -71,6 +71,7 @@ def test_meta_is_json_and_complete(view):
     assert meta["metrics"]["measured_on"] == "held-out"
     assert len(meta["calibration"]) == 101
     json.dumps(view.state, allow_nan=False)
+    assert "values" not in meta["columns"][2], "the categories are what is written"
 
 
 def test_every_row_travels_with_its_prediction(view, model):

@@ -12,6 +12,8 @@ export interface Column {
   role: "feature" | "target" | "protected" | "weight" | "id";
   /** How each category is written, in code order; empty unless categorical. */
   categories: string[];
+  /** The categories as the frame has them, where they are not what is written. */
+  values?: (string | number | boolean)[];
   ordered: boolean;
   integer: boolean;
   /** Up to 64 values seen, ascending: where a what-if control may stop. */
@@ -76,7 +78,7 @@ export interface Meta extends BaseMeta {
   };
   /** Held-out people scored within five points of i percent: [how many, how many had the outcome]. */
   calibration: [number, number][] | null;
-  python: { model: string; imports: string[]; call: string };
+  python: { model: string; imports: string[]; call: string; frame?: string };
   parts: { rules: boolean; counterfactuals: boolean; influence: boolean; verdict: boolean };
   frozen: { date: string; rows_shown: number; note: string } | null;
   quantisation: { [key: string]: Json } | null;

@@ -71,12 +71,15 @@ class Column:
     def to_json(self) -> dict[str, Any]:
         """The column as JSON for a view; NaN becomes null."""
         numbers = {k: (None if math.isnan(v) else v) for k, v in (("minimum", self.minimum), ("maximum", self.maximum))}
+        written = [self.write(code) for code in range(len(self.categories))]
+        raw = [v if isinstance(v, str | bool | int | float) else str(v) for v in self.categories]
         return {
+            **({} if raw == written else {"values": raw}),
             "name": self.name,
             "title": self.title,
             "kind": self.kind,
             "role": self.role,
-            "categories": [self.write(code) for code in range(len(self.categories))],
+            "categories": written,
             "ordered": self.ordered,
             "integer": self.integer,
             "grid": [float(g) for g in self.grid],

@@ -191,7 +191,9 @@ def _primary(shown: Shown, words: dict[str, Any]) -> list[int]:
 def _python(subject: Subject) -> dict[str, Any]:
     given = subject.result.provenance if subject.result is not None else None
     method = f', method="{given.method}"' if given is not None and not given.method.startswith("shap") else ""
-    return {"model": "model", "imports": ["import whyglass as wg"], "call": f"wg.explain(model, X_test{method})"}
+    frame = subject.shown.parts[0].frame
+    imports = ["import whyglass as wg", *(["import polars as pl"] if frame == "polars" else [])]
+    return {"model": "model", "imports": imports, "call": f"wg.explain(model, X_test{method})", "frame": frame}
 
 
 def _chunks(subject: Subject) -> list[list[int]]:

@@ -52,7 +52,7 @@ export function codeOf(desk: Desk): string {
     row: answers.original.peek(),
     raw: (j, v) => {
       if (Number.isNaN(v)) return null;
-      const column = meta.columns[j] as (typeof meta.columns)[number] & { values?: (string | number)[] };
+      const column = meta.columns[j];
       return column.kind === "categorical" ? (column.values?.[v] ?? column.categories[v] ?? null) : v;
     },
     level: (v) => words.level(v),

@@ -3,7 +3,8 @@
 import type { Meta, State } from "../../parts/types";
 
 /** A Python literal: text with escapes, numbers without a trailing .0, None for missing. */
-export function literal(value: string | number | null): string {
+export function literal(value: string | number | boolean | null): string {
+  if (typeof value === "boolean") return value ? "True" : "False";
   if (value === null || (typeof value === "number" && Number.isNaN(value))) return "None";
   if (typeof value === "number") return String(value);
   return JSON.stringify(value).replace(/[\u007f-\u{10ffff}]/gu, (c) => {
@@ -18,17 +19,30 @@ export interface Written {
   /** Encoded values of the case before edits. */
   readonly row: Float64Array | null;
   /** How a column's value is written back into the caller's frame: the category itself, or the number. */
-  readonly raw: (column: number, value: number) => string | number | null;
+  readonly raw: (column: number, value: number) => string | number | boolean | null;
   readonly level: (value: number) => string;
   readonly prediction: number;
 }
 
+/** The edits in the words of the caller's own kind of frame. */
 function edits(written: Written): string[] {
-  const pairs = Object.entries(written.state.edits).map(([key, value]) => {
+  const { columns, python: code } = written.meta;
+  const changed = Object.entries(written.state.edits).map(([key, value]) => {
     const j = Number(key);
-    return `${literal(written.meta.columns[j].name)}: ${literal(written.raw(j, value ?? NaN))}`;
+    return { at: j, name: literal(columns[j].name), value: literal(written.raw(j, value ?? NaN)) };
   });
-  return pairs.length ? [`row = row.assign(**{${pairs.join(", ")}})      # the what-if`] : [];
+  if (!changed.length) return [];
+  const pairs = changed.map(({ name, value }) => `${name}: ${value}`).join(", ");
+  switch (code.frame) {
+    case "polars":
+      return [`row = row.with_columns(${changed.map(({ name, value }) => `pl.lit(${value}).alias(${name})`).join(", ")})      # the what-if`];
+    case "numpy":
+      return ["row = row.copy()", ...changed.map(({ at, value, name }) => `row[0, ${at}] = ${value === "None" ? 'float("nan")' : value}      # the what-if: ${name}`)];
+    case "arrow":
+      return [`row = row.to_pandas().assign(**{${pairs}})      # the what-if`];
+    default:
+      return [`row = row.assign(**{${pairs}})      # the what-if`];
+  }
 }
 
 /** Python that reproduces the selection and the explanation on screen. */
