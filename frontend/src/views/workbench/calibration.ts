@@ -23,7 +23,7 @@ export function Calibration(): VNode | null {
   const marks = Array.from({ length: 10 }, (_, k) => 5 + 10 * k)
     .map((q) => ({ q, n: table[q]?.[0] ?? 0, k: table[q]?.[1] ?? 0 }))
     .filter((m) => m.n >= FEW);
-  const outcome = meta.outcome || `are ${meta.outputs[meta.output] ?? "so"}`;
+  const outcome = meta.outcome || `are ${desk.words.outputName(meta.output) || "so"}`;
   const worst = marks.reduce((most, m) => Math.max(most, Math.abs(m.k / m.n - m.q / 100)), 0);
   const said = marks.length ? `The largest gap between score and share is ${Math.round(worst * 100)} points.` : "Too few to say.";
   return html`<section class="gpart" ref=${ref}>

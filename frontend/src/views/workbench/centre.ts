@@ -82,9 +82,9 @@ function Crumb(): VNode {
 
 /** A recorded outcome in words. */
 export function outcomeName(desk: ReturnType<typeof useDesk>, y: number): string {
-  const { meta, words } = desk;
+  const { words } = desk;
   if (words.regression) return words.level(y);
-  return meta.outputs[y] ?? String(y);
+  return words.outputName(y) || String(y);
 }
 
 /** Which of several outputs is explained; only where the page can answer for all of them. */

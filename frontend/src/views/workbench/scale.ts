@@ -35,7 +35,7 @@ function ChanceScale({ p }: { p: number }): VNode {
   const line = meta.decision;
   const seen = band(desk, p);
   const before = answers.edited.value.length ? desk.rows.p.value[answers.caseRow.value] : null;
-  const outcome = meta.outcome ? shortOutcome(meta.outcome) : `are ${meta.outputs[meta.output] ?? "so"}`;
+  const outcome = meta.outcome ? shortOutcome(meta.outcome) : `are ${words.outputName(meta.output) || "so"}`;
   const few = seen !== null && seen.n < FEW;
   const said = seen && few ? `only ${words.people(seen.n)} scored like this: too few to say` : seen && `of ${count(seen.n)} ${words.many} scored like this, ${range(seen.low, seen.high, (v) => percent(v))} ${outcome}`;
   const clash = line !== null && Math.abs(average - line) < 0.17;

@@ -4,7 +4,7 @@
 import { html } from "htm/preact";
 import type { VNode } from "preact";
 import { useMemo } from "preact/hooks";
-import { count, measured, percent } from "../../parts/format";
+import { count, measured, number, percent } from "../../parts/format";
 import { type Desk, useDesk } from "./desk";
 import { placesOf } from "./mapview";
 import { Read } from "./reading";
@@ -164,7 +164,7 @@ export function measuredOn(desk: Desk): string {
 function answeredBy(desk: Desk): string {
   const source = desk.answers.source.value;
   const error = desk.answers.page?.model.raw.error ?? 0;
-  if (source === "page") return `the model itself, in this page${error > 0 ? ` (to ${error.toExponential(0)})` : ""}`;
+  if (source === "page") return `the model itself, in this page${error > 0 ? ` (to ${number(error)})` : ""}`;
   if (source === "python") return "the model in Python, asked for each change";
   return source === "waiting" ? "the model, on its way" : "what was saved; nothing new can be asked";
 }

@@ -6,6 +6,7 @@ import { phrase } from "./sentence";
 
 // Columns whose values are names of their own.
 const NAMES = /country|nation|state|city|region|name|brand|language|month|day|species/i;
+const BARE = /^(-?[\d.]+|true|false)$/i;
 const YEAR = /\byear\b/i;
 const MONEY = /^[$€£¥]|[$€£¥]$/;
 
@@ -133,9 +134,10 @@ export class Words {
     return this.meta.noun;
   }
 
-  /** What a class is called: for a binary task the outcome fragments, else the output's name. */
+  /** What an output is called in a sentence; a class that is a bare number or truth value is named as a class. */
   outputName(k: number): string {
-    return this.meta.outputs[k] ?? "";
+    const name = this.meta.outputs[k] ?? "";
+    return !this.regression && BARE.test(name) ? `class ${name}` : name;
   }
 
   /** The line between low and high in words: the decision line, one half of several classes, the average of a regression. */
