@@ -42,7 +42,8 @@ def _(wg, why):
 @app.cell
 def _(mo, page, view):
     _ = page.value  # this cell runs again when the page changes
-    mo.vstack([mo.md(f"**{len(view.selection):,} people brushed**"), view.selected_frame()])
+    table = mo.vstack([mo.md(f"**{len(view.selection):,} people brushed**"), view.selected_frame()])
+    table if view.selection else mo.md("Brush people in the view: they appear here as a table.")
     return
 
 
