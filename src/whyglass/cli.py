@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     style = argparse.RawDescriptionHelpFormatter
     parser = _Parser(prog="whyglass", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=style)
     parser.add_argument("--version", action="version", version=f"whyglass {__version__}")
-    verbs = parser.add_subparsers(title="verbs", metavar="", required=True)
+    verbs = parser.add_subparsers(title="verbs", metavar="verb", required=True)
 
     demo = verbs.add_parser("demo", help="a real model, explained, in your browser", description=DEMO, formatter_class=style)
     _where(demo)

@@ -56,7 +56,7 @@ def read_model(path: str | Path) -> Any:
                 msg = f"There is no file {str(file)!r}."
                 raise InputError(msg)
             return registry.resolve(row)(file)
-    formats = "; ".join(f"{' or '.join(row.takes)}: {row.summary}" for row in registry.rows("model files"))
+    formats = "; ".join(f"{' or '.join(row.takes)}: {row.summary.rstrip('.')}" for row in registry.rows("model files") if row.takes)
     why = " A pickle can run anything while it is read, so whyglass reads none." if file.suffix in {".pkl", ".pickle", ".joblib"} else ""
     msg = f"Cannot read a model from {file.name!r}.{why} Wanted {formats}."
     raise InputError(msg)
