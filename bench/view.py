@@ -40,7 +40,8 @@ VISIBLE = f"""() => {{ {INSIDE}
 DRAWN = """() => Boolean(document.querySelector('.js-plotly-plot')?.data?.length)"""
 CHOOSE = """(index) => new Promise((done) => {
     const plot = () => JSON.stringify(document.querySelector('.js-plotly-plot').data.map((trace) => trace.y));
-    const control = document.querySelector('[id^="contributions-graph-index-"]:not([id*="label"])'), before = plot(), start = performance.now();
+    const start = performance.now(), before = plot();
+    const control = document.querySelector('[id^="contributions-graph-index-"]:not([id*="label"])');
     window.dash_clientside.set_props(control.id, { value: index });
     const look = () => (plot() !== before ? done(performance.now() - start) : requestAnimationFrame(look));
     requestAnimationFrame(look);
