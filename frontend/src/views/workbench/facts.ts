@@ -7,6 +7,7 @@ import { Curve } from "./control";
 import { useDesk, type Desk } from "./desk";
 import { type Bar, layOut, type Layout, type Step } from "./layout";
 import { Read } from "./reading";
+import { breakable } from "./swarm";
 import { ValueControl } from "./value";
 
 const LABEL = { u: "up", d: "down", n: "muted" } as const;
@@ -120,7 +121,7 @@ function Fact({ column, bar, step, layout, coarse, last }: FactProps): VNode {
   return html`<div class=${edited ? "row ed" : "row"} data-feature=${meta.columns[column].name} data-column=${column}>
     <div class="nm">
       <div class="fn">
-        <span>${words.title(column)}</span>
+        <span>${breakable(words.title(column))}</span>
         ${sensitive && html`<span class="tag" tabindex="0" data-tip="Sensitive\nA protected attribute. The model sees it; a decision that leans on it needs a human.">sensitive</span>`}
         ${edited && html`<em>was ${words.value(column, original)}</em>`}
       </div>

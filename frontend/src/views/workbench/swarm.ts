@@ -28,13 +28,18 @@ export function SwarmRow({ fact, world, most, pressed }: Props): VNode {
   const label = `${words.title(column)}: mean size of its push ${written}, 95% interval ± ${words.spread(half, "probability")}`;
   const share = (v: number): string => `${(66 * Math.max(0, v)) / most}%`;
   return html`<div class=${pressed ? "grow on" : "grow"} data-feature=${meta.columns[column].name} onClick=${choose}>
-    <button class="gn" data-fact=${column} aria-pressed=${pressed ? "true" : "false"} aria-label=${`${label}. Show it in full.`} onClick=${choose}>${words.title(column)}</button>
+    <button class="gn" data-fact=${column} aria-pressed=${pressed ? "true" : "false"} aria-label=${`${label}. Show it in full.`} onClick=${choose}>${breakable(words.title(column))}</button>
     <${Swarm} world=${world} column=${column} />
     <span class="gimp" role="img" aria-label=${label}>
       <i style=${{ width: share(size.mean) }}></i><u style=${{ left: share(size.mean - half), width: share(2 * half) }}></u>
       <span style=${{ left: `calc(${share(size.mean + half)} + 7px)` }}>${written}</span>
     </span>
   </div>` as VNode;
+}
+
+/** A name that may be broken where its words meet: after "_", "/" or ".". */
+export function breakable(name: string): VNode[] {
+  return name.split(/(?<=[_/.])/).map((part, k) => html`${k > 0 && html`<wbr />`}${part}` as VNode);
 }
 
 interface Dots {
