@@ -1,8 +1,8 @@
 // The static bridge: a page opened from disk, nobody behind it. One classic script holds the view and this (build.mjs says
 // how they are joined); before it the page has
 //   <div id="wg-root"></div>
-//   <script type="application/octet-stream" id="wg-payload">base64</script>
-// The payload is gzip of core/container.py's pack_message({kind: "open", meta, state}, [container of the first tables]).
+//   <script type="application/octet-stream" id="wg-payload">packed</script>
+// and a loader that unpacks it: core/container.py's pack_message({kind: "open", meta, state}, [container of the first tables]).
 // Nothing is fetched.
 
 import { type AfmView, LocalModel } from "../parts/model";
@@ -17,19 +17,14 @@ class FrozenModel extends LocalModel {
   protected push(): void {}
 }
 
-async function payload(): Promise<Uint8Array> {
-  const text = atob((document.getElementById("wg-payload")?.textContent ?? "").trim());
-  const bytes = new Uint8Array(text.length);
-  for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
-}
+/** Given by the page's loader (hosts/html.py): the payload, decoded and decompressed. */
+declare const __whyglass_payload: () => Promise<ArrayBuffer>;
 
 async function open(view: AfmView): Promise<void> {
   const el = document.getElementById("wg-root");
   if (!el) throw new Error('The page has no element with id "wg-root".');
   try {
-    const { message, buffers } = unpackMessage<{ meta: unknown; state?: Document }>(await payload());
+    const { message, buffers } = unpackMessage<{ meta: unknown; state?: Document }>(new Uint8Array(await __whyglass_payload()));
     const model = new FrozenModel();
     model.receive("live", false);
     model.receive("meta", message.meta);

@@ -20,7 +20,7 @@ from whyglass.views.rows import pack_cases, pack_matrix
 from whyglass.views.subject import Subject
 
 Array = NDArray[np.float64]
-STEPS = 30_000  # int16 steps that the largest contribution of a table is written in
+STEPS = 1_000  # int16 steps that the largest contribution of a table is written in
 COARSE_TO_FINE = (64, 256, 1024, 2048)
 MOST_ROWS_A_CALL = 100_000
 
@@ -157,7 +157,7 @@ def _document(answer: Attribution) -> Answer:
 def pack_values(ids: NDArray[np.intp], values: Array, note: str) -> bytes:
     """Contributions as int16 steps: columns ``id``, ``s0`` ..., and in ``step`` and ``exact`` one constant each.
 
-    The quantisation error is half a step: at most 1/60,000 of the largest contribution.
+    The quantisation error is half a step: at most 1/2,000 of the largest contribution.
     """
     finite = np.nan_to_num(values)
     step = (float(np.abs(finite).max(initial=0.0)) or 1.0) / STEPS

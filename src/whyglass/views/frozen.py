@@ -12,8 +12,8 @@ from whyglass.views.rows import pack_cases
 from whyglass.views.subject import SAMPLE_ROWS, Subject
 
 MOST_ROWS = 2_000
-CURVE_POINTS = 9
-CURVE_STEPS = 255
+CURVE_POINTS, FEW_POINTS, FEW_COLUMNS = 9, 5, 12  # a wide table gets coarser curves
+CURVE_STEPS = 100
 MOST_CURVE_CALLS = 1_000_000
 LEAST_ROWS = 50
 
@@ -40,7 +40,7 @@ def freeze(
     wanted = np.setdiff1d(np.array(keep, dtype=np.intp), subject.sample_ids(rows))
     ids = np.union1d(subject.sample_ids(max(rows - len(wanted), 0)), np.array(keep, dtype=np.intp))
     x, y = subject.map_points(ids)
-    tables = {"cases": stream(pack_cases(subject.shown, ids, subject.output)), "map": stream({"x": x, "y": y})}
+    tables = {"cases": stream(pack_cases(subject.shown, ids, subject.output, exact=alive)), "map": stream({"x": x, "y": y})}
     curves = None
     if alive:
         tables["model"] = answers.table_bytes("model")
@@ -62,8 +62,9 @@ def freeze(
         "chunks": [[0, len(ids)]],
         "frozen": {"date": meta["created"][:10], "rows_shown": len(ids), "note": _note(subject, len(ids), meta["noun"])},
         "quantisation": {
-            "contributions": "at most 1/60,000 of the largest",
-            "curves": None if curves is None else "at most 1/510 of the range",
+            "numbers": None if alive else "at most 1/65,000 of each",
+            "contributions": "at most 1/2,000 of the largest",
+            "curves": None if curves is None else "at most 1/200 of the range",
         },
         "curves": curves,
     }
@@ -93,11 +94,12 @@ def _contributions(subject: Subject, ids: NDArray[np.intp]) -> tuple[NDArray[np.
 
 
 def _grids(subject: Subject) -> list[NDArray[np.float64]]:
-    return [subject.grid(j, CURVE_POINTS) for j in range(len(subject.shown.schema))]
+    columns = len(subject.shown.schema)
+    return [subject.grid(j, CURVE_POINTS if columns <= FEW_COLUMNS else FEW_POINTS) for j in range(columns)]
 
 
 def _curves(subject: Subject, ids: NDArray[np.intp]) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """Predictions along a short grid of every column: uint8 columns ``c{column}_{point}``, and how to read them."""
+    """Predictions along a short grid of every column: uint8 columns ``c{column}_{point}`` of differences, and how to read them."""
     grids = _grids(subject)
     found: dict[str, NDArray[np.float64]] = {}
     for j, grid in enumerate(grids):
@@ -109,4 +111,8 @@ def _curves(subject: Subject, ids: NDArray[np.intp]) -> tuple[dict[str, NDArray[
     high = max((float(np.nanmax(v)) for v in found.values() if np.isfinite(v).any()), default=1.0)
     step = ((high - low) or 1.0) / CURVE_STEPS
     columns = {name: np.clip(np.rint((np.nan_to_num(v) - low) / step), 0, CURVE_STEPS).astype(np.uint8) for name, v in found.items()}
+    # After the first point of a curve only differences travel, modulo 256: most are nil, and compress away.
+    for j, grid in enumerate(grids):
+        for i in range(len(grid) - 1, 0, -1):
+            columns[f"c{j}_{i}"] = columns[f"c{j}_{i}"] - columns[f"c{j}_{i - 1}"]
     return columns, {"low": low, "step": step, "grids": [[float(g) for g in grid] for grid in grids]}

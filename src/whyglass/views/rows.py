@@ -170,8 +170,11 @@ def _class_name(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def pack_column(column: Column, values: Array) -> NDArray[Any]:
-    """The smallest array that holds the values without loss: codes as int8/int16, whole numbers as ints, else floats."""
+def pack_column(column: Column, values: Array, *, exact: bool = True) -> NDArray[Any]:
+    """The smallest array that holds the values: codes as int8/int16, whole numbers as ints, else floats.
+
+    Without ``exact`` a number with decimals keeps 15 bits after its leading one: it is off by at most 1/65,000 of itself.
+    """
     if column.kind == "categorical":
         codes = np.where(np.isnan(values), MISSING_CODE, values)
         return codes.astype(np.int8 if len(column.categories) < 127 else np.int16 if len(column.categories) < 32767 else np.int32)
@@ -182,18 +185,27 @@ def pack_column(column: Column, values: Array) -> NDArray[Any]:
                 return values.astype(kind)
     with np.errstate(over="ignore"):
         short = values.astype(np.float32)
+    if not exact and np.array_equal(np.isfinite(short), np.isfinite(values)):
+        return _rounded(short)
     return short if np.array_equal(short.astype(np.float64), values, equal_nan=True) else values
 
 
-def pack_matrix(schema: Schema, matrix: Array) -> dict[str, NDArray[Any]]:
+def _rounded(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The low byte of every mantissa cleared, to nearest: a quarter less to carry."""
+    bits = values.view(np.uint32)
+    nearest = ((bits.astype(np.uint64) + 0x80) & 0xFFFFFF00).astype(np.uint32).view(np.float32)
+    return np.where(np.isfinite(values) & np.isfinite(nearest), nearest, values)
+
+
+def pack_matrix(schema: Schema, matrix: Array, *, exact: bool = True) -> dict[str, NDArray[Any]]:
     """Columns ``f0`` to ``fK-1``."""
-    return {f"f{j}": pack_column(column, matrix[:, j]) for j, column in enumerate(schema.columns)}
+    return {f"f{j}": pack_column(column, matrix[:, j], exact=exact) for j, column in enumerate(schema.columns)}
 
 
-def pack_cases(shown: Shown, rows: NDArray[np.intp], output: int) -> dict[str, NDArray[Any]]:
+def pack_cases(shown: Shown, rows: NDArray[np.intp], output: int, *, exact: bool = True) -> dict[str, NDArray[Any]]:
     """The ``cases`` table of these rows."""
     return {
-        **pack_matrix(shown.schema, shown.matrix[rows]),
+        **pack_matrix(shown.schema, shown.matrix[rows], exact=exact),
         "p": shown.predictions[rows, output].astype(np.float32),
         "y": shown.y[rows].astype(np.float32),
         "split": shown.split[rows],

@@ -1,4 +1,5 @@
-// Curves that were computed before the view was frozen: a coarse grid a column, one byte a point.
+// Curves that were computed before the view was frozen: a coarse grid a column, one byte a point, each but the first as the
+// difference to the one before, modulo 256.
 
 import { type Numbers, readTable } from "../../parts/arrow";
 import type { Curve } from "./answers";
@@ -22,7 +23,7 @@ export class SavedCurves {
     const bytes = about ? await rows.fetch("curves") : null;
     if (!about || !bytes) return null;
     const table = readTable(bytes);
-    const columns = about.grids.map((grid, j) => grid.map((_, i) => table.numbers(`c${j}_${i}`)));
+    const columns = about.grids.map((grid, j) => summed(grid.map((_, i) => table.numbers(`c${j}_${i}`))));
     return new SavedCurves(about, columns);
   }
 
@@ -41,4 +42,13 @@ export class SavedCurves {
     });
     return out;
   }
+}
+
+function summed(differences: Numbers[]): Numbers[] {
+  const out: Numbers[] = [];
+  for (const column of differences) {
+    const before = out[out.length - 1];
+    out.push(before ? Uint8Array.from(column, (d, row) => before[row] + d) : column);
+  }
+  return out;
 }
