@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import socket
 import sys
 import webbrowser
 from collections.abc import Sequence
@@ -128,6 +129,7 @@ def _demo(given: argparse.Namespace) -> None:
     from whyglass import datasets, facade  # noqa: PLC0415  (kept off the path of --help)
 
     _check_export(given.export)
+    _check_port(given.port)
     train_model = registry.load("demos", "census")
     people = datasets.census("pandas")
     train, held_out = people.split == "train", people.split != "train"
@@ -202,6 +204,17 @@ def _carry(view: Any, given: argparse.Namespace) -> None:
 def _has_screen() -> bool:
     """Whether a browser would open a window; without one some systems open a text browser in this terminal."""
     return sys.platform in ("win32", "darwin") or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
+
+
+def _check_port(port: int) -> None:
+    """Find out before the work, not after it, that nothing can be served there."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except (OSError, OverflowError) as error:
+            msg = f"Nothing can be served on port {port}: {error}. Without --port a free one is found."
+            raise InputError(msg) from error
 
 
 def _check_export(target: Path | None) -> None:

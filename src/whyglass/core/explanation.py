@@ -58,18 +58,19 @@ class Explanation:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: str | Path, **options: Any) -> Path:
         """Write the result; the extension chooses the form.
 
         Args:
             path: ".arrow" (whole; what ``wg.load`` reads), ".json" (whole, as text), ".parquet" (the flat frame) or
                 ".html" (the live view in one file).
+            **options: For ".html" those of ``wg.show``, such as ``embed_model=False``.
 
         Returns:
             The path written.
 
         Raises:
-            InputError: If the extension is none of these. Nothing is written then.
+            InputError: If the extension is none of these, or takes no options. Nothing is written then.
         """
         target = Path(path)
         known = [row.name for row in registry.rows("formats")]
@@ -77,7 +78,10 @@ class Explanation:
             msg = f"Cannot tell the form of {target.name!r} from its extension. {nearest(target.suffix[1:], known)}"
             raise InputError(msg)
         if target.suffix == ".html":
-            registry.load("views", "show")(self).save(target)
+            registry.load("views", "show")(self, **options).save(target)
+        elif options:
+            msg = f"{target.suffix} takes no options; {min(options)!r} was given."
+            raise InputError(msg)
         else:
             registry.load("formats", target.suffix[1:])(self, target)
         return target

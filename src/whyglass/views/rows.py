@@ -16,8 +16,8 @@ from whyglass.core.errors import InputError
 from whyglass.core.model import Model
 from whyglass.core.rescue import rescue
 from whyglass.core.schema import Column, Dataset, Schema
+from whyglass.views.parts import HELD_OUT, TRAIN, together
 
-TRAIN, HELD_OUT = 0, 1
 SPLITS = ("train", "held out")
 MISSING_CODE = -2
 
@@ -72,6 +72,8 @@ def _pick(part: Dataset, rows: NDArray[np.intp]) -> Any:
 def gather(result: Attribution | None, model: Model | None, data: Dataset | None, split: Any, output: int = 0) -> Shown:
     """Decide which rows are shown: the data given, else the explained rows (held out) and wrap's own (train).
 
+    Explained rows that are wrap's own are marked as train and not shown twice.
+
     Args:
         result: What ``explain`` gave, or None.
         model: The wrapped model, or None.
@@ -88,15 +90,7 @@ def gather(result: Attribution | None, model: Model | None, data: Dataset | None
     else:
         explained = result.dataset if result is not None else None
         own = model.data if model is not None else None
-        same = explained is not None and own is not None and explained.content_hash() == own.content_hash()
-        chosen = [(p, code) for p, code in ((None if same else explained, HELD_OUT), (own, TRAIN)) if p is not None and len(p)]
-        if not chosen:
-            chosen = [(p, HELD_OUT) for p in (explained, own) if p is not None]
-        if not chosen:
-            msg = "There are no rows to show: wrap the model with its data, or pass data=."
-            raise InputError(msg)
-        parts = tuple(p for p, _ in chosen)
-        marks = np.concatenate([np.full(len(p), code, dtype=np.uint8) for p, code in chosen])
+        parts, marks = together(explained, own)
     strange = next((p for p in parts if model is not None and p.schema.names != model.schema.names), None)
     if strange is not None and model is not None:
         msg = f"The rows have the columns {list(strange.schema.names)[:8]}, {model.name} takes {list(model.schema.names)[:8]}."

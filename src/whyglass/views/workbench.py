@@ -71,10 +71,10 @@ def build(
         first=_first_tables(answers, meta),
         actions=answers.actions(),
         frame_rows=shown.pick,
-        fallback=_fallback(subject),
         theme=options.get("theme", "auto"),
     )
     view.state = _first_state(subject, meta["chunks"][0][1])
+    view.fallback = _fallback(subject, int(view.state["case"]))
     view.freeze = partial(_frozen, answers, view, embed_model=options.get("embed_model", True))
     return view
 
@@ -124,7 +124,7 @@ def _meta(subject: Subject, theme: str) -> dict[str, Any]:
     return {
         "view": "workbench",
         "version": VERSION,
-        "title": words["title"] or (model.name if model else "Saved explanation"),
+        "title": words["title"] or (_title(model) if model else "Saved explanation"),
         "subtitle": words["subtitle"] or (model.kind if model else _saved_line(subject.result)),
         "kind": model.kind if model else "",
         "live": True,
@@ -158,6 +158,10 @@ def _meta(subject: Subject, theme: str) -> dict[str, Any]:
         "map_kind": "explained alike" if model is not None and model.can & {"trees", "linear"} else "alike",
         "chunks": _chunks(subject),
     }
+
+
+def _title(model: Model) -> str:
+    return "A function" if "<" in model.name or model.name.endswith("lambda") else model.name
 
 
 def _saved_line(result: Attribution | None) -> str:
@@ -243,16 +247,19 @@ def _first_state(subject: Subject, rows: int) -> dict[str, Any]:
     }
 
 
-def _fallback(subject: Subject) -> Callable[[], str]:
+def _fallback(subject: Subject, case: int) -> Callable[[], str]:
+    """The picture of the case that opens first, in display space where that costs milliseconds."""
+
     def draw() -> str:
-        svg = registry.load("views", "static-svg")
         result = subject.result
-        if result is None:
-            if subject.ask is None:
-                msg = "There is nothing to draw."
-                raise UnsupportedError(msg)
+        if subject.quick and len(subject.shown):
+            result = subject.explain(subject.shown.matrix[[case]])
+        elif result is None and subject.ask is not None:
             result = subject.ask(subject.rows(subject.shown.matrix[:1]))
-        text: str = svg(result)
+        if result is None:
+            msg = "There is nothing to draw."
+            raise UnsupportedError(msg)
+        text: str = registry.load("views", "static-svg")(result)
         return text
 
     return draw

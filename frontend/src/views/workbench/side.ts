@@ -151,7 +151,7 @@ function contributions(desk: Desk): string {
   if (!shown) return "";
   const { space } = desk.store.state.value;
   const scale = space === "margin" ? "of the margin" : desk.words.regression ? "of the prediction" : "of the chance, in percentage points";
-  return shown.exact ? `exact Shapley values ${scale}` : `estimated Shapley values ${scale}; whiskers are 95% intervals`;
+  return shown.exact ? `exact Shapley values ${scale}` : `estimated Shapley values ${scale}; ${shown.errors ? "whiskers are 95% intervals" : "their errors did not travel with this page"}`;
 }
 
 export function measuredOn(desk: Desk): string {
