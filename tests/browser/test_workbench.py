@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -106,13 +107,15 @@ def test_a_model_that_takes_two_seconds_is_dragged_twenty_times(page, host):
     settle(page)
     before = sum("call" in entry for entry in host.heard())
     page.locator('[data-control="0"]').focus()
+    start = time.monotonic()
     for _ in range(20):
         page.keyboard.press("ArrowRight")
+    took = time.monotonic() - start
     edit = wait_until(lambda: host.state().get("edits", {}).get("0"))
     settle(page, host.state()["case"], '{"0"')
     edit = host.state()["edits"]["0"]
     calls = [entry["call"] for entry in host.heard() if "call" in entry][before:]
-    assert len(calls) <= 3, calls
+    assert len(calls) <= 3 + took // 2, calls  # one more for every two seconds that a slow machine takes over the keys
     assert edit in calls[-1].values()
 
 
