@@ -75,8 +75,8 @@ def workbench(folder):
     """A model that travels into the page."""
     import whyglass as wg
 
-    X, y = census(600)
-    model = wg.wrap(boosted(X, y), X, y)
+    X, y = census(640)
+    model = wg.wrap(boosted(X[40:], y[40:]), X[40:], y[40:])
     view = wg.show(wg.explain(model, X[:40]), model=model)
     trace = Trace(folder, view)
     view.on("selection", lambda _ids: trace.note(frame=[type(view.selected_frame()).__name__, len(view.selected_frame())]))
