@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from whyglass.choice import Question, choose, one_output, wanted_outputs
 from whyglass.core import registry
 from whyglass.core.ask import Ask, Budget
 from whyglass.core.attribution import SPACES, Attribution
-from whyglass.core.errors import InputError, ModelError, UnsupportedError, nearest
+from whyglass.core.errors import InputError, ModelError, nearest
 from whyglass.core.executor import Executor
 from whyglass.core.model import Model
 from whyglass.core.row import Row
@@ -141,7 +142,8 @@ def explain(
         data: Training rows, for a bare estimator.
         y: Recorded outcomes: of ``data`` where that is given, else of ``X``.
         background: Rows that stand for "unknown". None: path-dependent for trees; else 200 seeded rows of wrap's X.
-        space: "probability", "margin" or "value"; the method's exact space when None.
+        space: "probability", "margin", "value", or "log_loss" (what makes the model wrong on rows with a recorded outcome ``y``);
+            the method's exact space when None.
         budget: Evaluations per row (default 2,048) or wall time such as "200ms". A hard cap.
         seed: Same call, same seed, same answer, on one thread or many.
         executor: Threads, progress and cancel.
@@ -189,14 +191,13 @@ def _answer(
     if space not in (None, *SPACES):
         msg = f"space={space!r} is not known. {nearest(str(space), SPACES)}"
         raise InputError(msg)
-    row = _method(model, "shap" if method == "auto" else method, unknown is not None, space, budget)
-    _check_params(row, given)
+    row = choose(model, Question(method, unknown is not None, space, budget, given))
     before = model.counter.snapshot()
-    ask = Ask(model, rows, unknown, space, _outputs(model, target), budget, seed, executor, given)
+    ask = Ask(model, rows, unknown, space, wanted_outputs(model, target), budget, seed, executor, given)
     answer: Attribution = registry.resolve(row)(ask)
     after = model.counter.snapshot()
     if target is not None:
-        answer = _one_output(answer, target, model)
+        answer = one_output(answer, target, model)
     said = {"target": target, "space": answer.space, "budget": options.get("budget")}
     return replace(
         answer.with_provenance(
@@ -220,81 +221,6 @@ def _seed(given: Any) -> int:
         msg = f"seed={given!r} is not a whole number from 0 up."
         raise InputError(msg)
     return int(given)
-
-
-def _method(model: Model, method: str, has_background: bool, space: str | None, budget: Budget) -> Row:
-    """The first row of the table that can answer."""
-    table = registry.rows("methods")
-    candidates = [row for row in table if method in (row.name, row.answers)]
-    if not candidates:
-        known = [*(r.name for r in table), *(r.answers for r in table), "auto"]
-        msg = f"There is no method {method!r}. {nearest(method, known)}"
-        raise InputError(msg)
-    exact_space = _exact_space(model)
-    columns = len(model.schema)
-    reasons = []
-    for row in candidates:
-        missing = row.needs - model.can
-        if missing:
-            reasons.append(f"{row.name} needs {sorted(missing)}")
-        elif row.max_columns is not None and columns > row.max_columns:
-            reasons.append(f"{row.name} takes at most {row.max_columns} columns, there are {columns}")
-        elif row.background and (row.background == "never") == has_background:
-            reasons.append(f"{row.name} {'takes no background' if has_background else 'needs a background'}")
-        elif row.spaces and space not in (None, exact_space):
-            reasons.append(f"{row.name} answers in {exact_space} space")
-        elif row.evaluations and budget.deadline is not None and row.name != method:
-            reasons.append(f"{row.name} cannot stop when a time budget runs out")
-        elif row.evaluations and 2**columns > budget.evaluations and row.name != method:
-            reasons.append(f"{row.name} would need 2^{columns} evaluations a row, the budget is {budget.evaluations}")
-        else:
-            return row
-    msg = f"{model.name} cannot be explained by {method!r}: {'; '.join(reasons)}."
-    raise UnsupportedError(msg)
-
-
-def _exact_space(model: Model) -> str:
-    for capability in ("trees", "linear"):
-        if capability in model.can:
-            return str(getattr(model, capability)().space)
-    return "probability" if model.task == "classification" else "value"
-
-
-def _check_params(row: Row, params: Mapping[str, Any]) -> None:
-    unknown = [name for name in params if name not in row.parameters]
-    if unknown:
-        msg = f"{row.name} has no parameter {unknown[0]!r}. {nearest(unknown[0], row.parameters)}"
-        raise InputError(msg)
-
-
-def _outputs(model: Model, target: str | None) -> tuple[int, ...]:
-    if target is None:
-        return tuple(range(len(model.outputs)))
-    if target not in model.outputs:
-        msg = f"There is no output {target!r}. {nearest(target, model.outputs)}"
-        raise InputError(msg)
-    return (model.outputs.index(target),)
-
-
-def _one_output(answer: Attribution, target: str, model: Model) -> Attribution:
-    """Keep one output; a binary margin is named after its positive class, whose negative is the other's."""
-    if target in answer.output_names:
-        keep, sign = answer.output_names.index(target), 1.0
-    elif len(answer.output_names) == 1 and len(model.outputs) == 2:
-        keep, sign = 0, -1.0
-    else:
-        msg = f"There is no output {target!r} in {answer.space} space. {nearest(target, answer.output_names)}"
-        raise InputError(msg)
-    part = slice(keep, keep + 1)
-    return replace(
-        answer,
-        values=sign * answer.values[:, :, part],
-        base_values=sign * answer.base_values[:, part],
-        predictions=sign * answer.predictions[:, part],
-        std_errors=None if answer.std_errors is None else answer.std_errors[:, :, part],
-        interactions=None if answer.interactions is None else sign * answer.interactions[..., part],
-        output_names=(target,),
-    )
 
 
 def _versions(model: Model) -> dict[str, str]:

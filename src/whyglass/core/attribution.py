@@ -19,7 +19,8 @@ from whyglass.core.schema import Dataset, Schema, schema_from_json, schema_to_js
 Array = NDArray[np.float64]
 ERROR = " std_error"  # what a frame's column of standard errors ends with
 RESERVED = frozenset({"status"})
-SPACES = ("probability", "margin", "value")
+SPACES = ("probability", "margin", "value", "log_loss")
+Groups = tuple[tuple[str, tuple[int, ...]], ...]
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -27,12 +28,13 @@ class Attribution(Explanation):
     """How much each column pushed each prediction.
 
     Attributes:
-        values: float64 (rows, features, outputs), whatever the model class.
+        values: float64 (rows, features, outputs), whatever the model class. Where columns were grouped, a feature is a player:
+            a group, or a column of its own.
         base_values: float64 (rows, outputs), what is said when nothing is known.
         predictions: float64 (rows, outputs), in ``space``.
         dataset: The explained rows.
         output_names: One per output.
-        space: "probability", "margin" or "value".
+        space: "probability", "margin", "value", or "log_loss" (how wrong the model is on the recorded outcome).
         exact: Whether the values are exact; then ``std_errors`` is None.
         additive: Whether base plus values should give the prediction.
         std_errors: Like ``values``, or None when exact.
@@ -41,6 +43,7 @@ class Attribution(Explanation):
         status: One entry a row: "ok", or why it could not be explained (its values are NaN then).
         provenance: How it was made.
         background_note: What stands for "unknown", in words.
+        groups: Name and column positions of every player, in the order of ``values``; None when each column is its own.
         model: The wrapped model, for ``show``; not part of the saved result.
     """
 
@@ -68,10 +71,11 @@ class Attribution(Explanation):
     interactions: Array | None = None
     fidelity: dict[str, Array] = field(default_factory=dict)
     background_note: str = ""
+    groups: Groups | None = None
     model: Any = None
 
     def __post_init__(self) -> None:
-        rows, features, outputs = len(self.dataset), len(self.dataset.schema), len(self.output_names)
+        rows, features, outputs = len(self.dataset), len(self.feature_names), len(self.output_names)
         wanted = {"values": (rows, features, outputs), "base_values": (rows, outputs), "predictions": (rows, outputs)}
         if self.std_errors is not None:
             wanted["std_errors"] = (rows, features, outputs)
@@ -97,8 +101,8 @@ class Attribution(Explanation):
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        """Names of the explained columns."""
-        return self.schema.names
+        """Names of the explained columns, or of the players where columns were grouped."""
+        return self.schema.names if self.groups is None else tuple(name for name, _ in self.groups)
 
     @property
     def data(self) -> Any:
@@ -120,7 +124,7 @@ class Attribution(Explanation):
 
     def top(self, k: int = 5) -> list[list[tuple[str, float]]]:
         """The ``k`` strongest columns of each row for its last output, as (name, value), strongest first."""
-        last = np.nan_to_num(self.values[:, :, -1]) if self.output_names else np.zeros((len(self), len(self.schema)))
+        last = np.nan_to_num(self.values[:, :, -1]) if self.output_names else np.zeros(self.values.shape[:2])
         order = np.argsort(-np.abs(last), axis=1, kind="stable")[:, :k]
         return [[(self.feature_names[j], float(last[r, j])) for j in columns] for r, columns in enumerate(order)]
 
@@ -180,6 +184,7 @@ class Attribution(Explanation):
             "provenance": plain(self.provenance.to_dict()),
             "schema": schema_to_json(self.schema),
             "frame": self.dataset.frame,
+            "groups": None if self.groups is None else [[name, list(columns)] for name, columns in self.groups],
         }
         arrays: Arrays = {
             "values": self.values,
@@ -223,6 +228,7 @@ class Attribution(Explanation):
                 additive=bool(meta["additive"]),
                 status=status,
                 background_note=str(meta["background_note"]),
+                groups=_read_groups(meta.get("groups"), len(dataset.schema)),
                 provenance=read_provenance(meta["provenance"]),
                 std_errors=arrays.get("std_errors"),
                 interactions=arrays.get("interactions"),
@@ -245,6 +251,21 @@ class Attribution(Explanation):
     def with_provenance(self, **changes: Any) -> Attribution:
         """The same result with some provenance entries replaced."""
         return replace(self, provenance=replace(self.provenance, **changes))
+
+
+def _read_groups(given: Any, columns: int) -> Groups | None:
+    """Players from their wire form.
+
+    Raises:
+        InputError: If they do not share out the columns.
+    """
+    if given is None:
+        return None
+    groups = tuple((str(name), tuple(int(j) for j in members)) for name, members in given)
+    if sorted(j for _, members in groups for j in members) != list(range(columns)):
+        msg = f"the groups {[name for name, _ in groups][:8]} do not share out the {columns} columns."
+        raise InputError(msg)
+    return groups
 
 
 def _distinct(names: tuple[str, ...], taken: Arrays) -> list[str]:

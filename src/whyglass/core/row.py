@@ -17,8 +17,9 @@ class Row:
         gives: The result kind.
         needs: Capabilities the model must have.
         answers: The method name this row can stand in for ("shap" is answered by several rows, the first that fits wins).
-        max_columns: Largest number of columns it handles; None when unlimited.
-        spaces: ("exact",) when it answers only in the model's exact space; empty when it does not matter.
+        max_players: Largest number of columns, or groups of them, that it handles; None when unlimited.
+        spaces: ("exact",) when it answers only in the space that the model adds up in, ("linked",) when it is meant for the
+            others; empty when it does not matter.
         background: "never" when it takes no background, "always" when it must be given one; empty when either will do.
         evaluations: Whether it needs 2^columns evaluations a row, so that a smaller budget rules it out.
         parameters: Names of the keyword parameters it understands, with their defaults.
@@ -35,7 +36,7 @@ class Row:
     gives: str = ""
     needs: frozenset[str] = frozenset()
     answers: str = ""
-    max_columns: int | None = None
+    max_players: int | None = None
     spaces: tuple[str, ...] = ()
     background: str = ""
     evaluations: bool = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +13,7 @@ from whyglass.core import registry
 from whyglass.core.attribution import Attribution
 from whyglass.core.errors import InputError
 from whyglass.core.model import Model
+from whyglass.core.outcomes import class_positions, missing
 from whyglass.core.rescue import rescue
 from whyglass.core.schema import Column, Dataset, Schema
 from whyglass.views.parts import HELD_OUT, TRAIN, together
@@ -98,7 +98,7 @@ def gather(result: Attribution | None, model: Model | None, data: Dataset | None
     matrix = np.concatenate([p.matrix for p in parts])
     outputs = model.outputs if model is not None else (result.output_names if result is not None else ())
     classes = model is not None and model.task == "classification"
-    y = np.concatenate([_classes(p, outputs) if classes else _numbers(p, output) for p in parts])
+    y = np.concatenate([class_positions(p, outputs) if classes else _numbers(p, output) for p in parts])
     if model is not None:
         predictions = rescue(model.predict_matrix, matrix, len(outputs), give_up=True)[0]
     else:
@@ -130,38 +130,10 @@ def _numbers(part: Dataset, output: int) -> Array:
     given = np.asarray(part.y)
     given = given[:, min(output, given.shape[1] - 1)] if given.ndim > 1 and given.shape[1] else given
     try:
-        return np.array([math.nan if _missing(v) else float(v) for v in given.tolist()], dtype=np.float64)
+        return np.array([math.nan if missing(v) else float(v) for v in given.tolist()], dtype=np.float64)
     except (TypeError, ValueError) as error:
         msg = f"y holds what is no number, and the model predicts one: {error}."
         raise InputError(msg) from error
-
-
-def _classes(part: Dataset, names: Sequence[str]) -> Array:
-    """Positions of the recorded classes; NaN for one that the model does not know.
-
-    Where none is known by name, whole numbers (and booleans) are taken as positions, as for a model whose 0 and 1 were given names.
-    """
-    if part.y is None:
-        return np.full(len(part), np.nan)
-    given = np.asarray(part.y).tolist()
-    known = {name: float(code) for code, name in enumerate(names)}
-    codes = np.array([known.get(_class_name(v), math.nan) for v in given], dtype=np.float64)
-    there = [v for v in given if not _missing(v)]
-    if np.isfinite(codes).any() or not there:
-        return codes
-    if all(isinstance(v, int | float) and v in range(len(names)) for v in there):
-        return np.array([math.nan if _missing(v) else float(v) for v in given], dtype=np.float64)
-    some = ", ".join(repr(v) for v in list(dict.fromkeys(map(str, there)))[:4])
-    msg = f"y holds {some}, of which the model predicts none: {', '.join(map(repr, names[:12]))}."
-    raise InputError(msg)
-
-
-def _missing(value: Any) -> bool:
-    return value is None or type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and math.isnan(value))
-
-
-def _class_name(value: Any) -> str:
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def pack_column(column: Column, values: Array, *, exact: bool = True) -> NDArray[Any]:

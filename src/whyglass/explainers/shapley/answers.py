@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whyglass.core.ask import Ask
-from whyglass.core.attribution import Attribution
+from whyglass.core.attribution import Attribution, Groups
 from whyglass.core.background import default_background
 from whyglass.core.errors import ModelError
 from whyglass.core.model import Model
@@ -35,6 +35,8 @@ class Found:
         status: Row -> why it could not be explained; rows not named are "ok".
         params: What else it takes to make the answer again.
         fidelity: Further measures, one entry a row.
+        interactions: float64 (rows, features, features, outputs), or None.
+        groups: The players, where columns were grouped.
     """
 
     values: Array
@@ -47,6 +49,8 @@ class Found:
     status: Mapping[int, str] = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)
     fidelity: Mapping[str, Array] = field(default_factory=dict)
+    interactions: Array | None = None
+    groups: Groups | None = None
 
 
 def problems(ask: Ask) -> dict[int, str]:
@@ -99,17 +103,20 @@ def answer(ask: Ask, method: str, found: Found) -> Attribution:
     """The result: only the outputs asked for, and NaN where a row could not be explained."""
     rows = len(ask.data)
     base = np.broadcast_to(found.base, (rows, found.base.shape[-1])).copy()
-    values, predictions, errors = found.values, found.predictions, found.std_errors
+    values, predictions, errors, pairs = found.values, found.predictions, found.std_errors, found.interactions
     status = {**found.status, **problems(ask)}
     for row in status:
         values[row] = predictions[row] = base[row] = np.nan
         if errors is not None:
             errors[row] = np.nan
+        if pairs is not None:
+            pairs[row] = np.nan
     names = found.names
     if ask.outputs and len(names) == len(ask.model.outputs):
         keep = list(ask.outputs)
         values, base, predictions = values[:, :, keep], base[:, keep], predictions[:, keep]
         errors = None if errors is None else errors[:, :, keep]
+        pairs = None if pairs is None else pairs[..., keep]
         names = tuple(names[k] for k in keep)
     return Attribution(
         values=values,
@@ -121,6 +128,8 @@ def answer(ask: Ask, method: str, found: Found) -> Attribution:
         exact=errors is None,
         provenance=Provenance(method, params={"unknown": found.unknown, **found.params}, seed=ask.seed, model_hash=ask.model.model_hash),
         std_errors=errors,
+        interactions=pairs,
+        groups=found.groups,
         fidelity=dict(found.fidelity),
         status=tuple(status.get(row, "ok") for row in range(rows)),
         background_note=found.unknown,
