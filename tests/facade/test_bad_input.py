@@ -413,7 +413,7 @@ def test_a_damaged_result_is_an_input_error(content, suffix, tmp_path):
 
 def test_a_loaded_result_shows_the_positive_class_and_more_rows_than_a_sample(estimator, tmp_path):
     frame, y = table(900)
-    why = wg.explain(wg.wrap(estimator, frame, y), frame, space="probability", method="shap.tree.interventional", background=frame[:5])
+    why = wg.explain(wg.wrap(estimator, frame, y), frame, space="probability", method="shap", background=frame[:5])
     back = wg.load(why.save(tmp_path / "why.arrow"))
     view = wg.show(back)
     assert view.meta["outputs"][view.meta["output"]] == "rich"

@@ -92,7 +92,7 @@ def test_probability_values_agree_with_asking_the_model_itself():
     opaque = wg.wrap(fitted.predict_proba, X, y)
     exact = wg.explain(model, X[:3], space="probability", background=X[100:130])
     asked = wg.explain(opaque, X[:3], method="shap.enumerated", background=X[100:130])
-    assert exact.provenance.method == "shap.tree.interventional"
+    assert exact.provenance.method == "shap.tree.enumerated"
     assert exact.provenance.model_calls == 0
     assert asked.provenance.model_rows == 3 + 30 + 3 * (2**7 - 2) * 30
     assert np.abs(exact.values - asked.values).max() <= 1e-12
