@@ -18,7 +18,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import parquet
 
-from whyglass.core.attribution import Attribution
 from whyglass.core.errors import InputError
 from whyglass.core.explanation import Arrays, Explanation
 from whyglass.core.wire import from_wire, write_whole
@@ -70,7 +69,7 @@ def save_arrow(thing: Explanation, path: str | Path) -> None:
     write_whole(Path(path), sink.getvalue().to_pybytes())
 
 
-def load_arrow(path: str | Path) -> Attribution:
+def load_arrow(path: str | Path) -> Any:
     """Read what ``save_arrow`` wrote.
 
     Raises:

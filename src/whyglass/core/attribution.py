@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from whyglass.core import registry
 from whyglass.core.container import plain
 from whyglass.core.errors import InputError, nearest
-from whyglass.core.explanation import Arrays, Explanation, read_provenance
-from whyglass.core.provenance import Provenance
-from whyglass.core.schema import Dataset, Schema, schema_from_json, schema_to_json, write_number
+from whyglass.core.explanation import Arrays, Explanation, read_provenance, read_rows, read_status
+from whyglass.core.schema import Dataset, Schema, schema_to_json, write_number
 
 Array = NDArray[np.float64]
 ERROR = " std_error"  # what a frame's column of standard errors ends with
@@ -41,10 +40,8 @@ class Attribution(Explanation):
         interactions: (rows, features, features, outputs) or None.
         fidelity: Method-specific measures of trust, each an array with one entry a row.
         status: One entry a row: "ok", or why it could not be explained (its values are NaN then).
-        provenance: How it was made.
         background_note: What stands for "unknown", in words.
         groups: Name and column positions of every player, in the order of ``values``; None when each column is its own.
-        model: The wrapped model, for ``show``; not part of the saved result.
     """
 
     ROW_FIELDS: ClassVar[tuple[str, ...]] = (
@@ -65,14 +62,12 @@ class Attribution(Explanation):
     output_names: tuple[str, ...]
     space: str
     exact: bool
-    provenance: Provenance = field(default_factory=lambda: Provenance("unknown"))
     additive: bool = True
     std_errors: Array | None = None
     interactions: Array | None = None
     fidelity: dict[str, Array] = field(default_factory=dict)
     background_note: str = ""
     groups: Groups | None = None
-    model: Any = None
 
     def __post_init__(self) -> None:
         rows, features, outputs = len(self.dataset), len(self.feature_names), len(self.output_names)
@@ -206,16 +201,9 @@ class Attribution(Explanation):
             InputError: If a part is missing or its shape does not fit.
         """
         try:
-            dataset = Dataset(schema_from_json(meta["schema"]), arrays["matrix"], frame=str(meta["frame"]))
-            if dataset.matrix.ndim != 2 or dataset.matrix.shape[1] != len(dataset.schema) or dataset.matrix.dtype != np.float64:
-                msg = f"the rows have shape {dataset.matrix.shape} of {dataset.matrix.dtype} for {len(dataset.schema)} columns."
-                raise InputError(msg)
+            dataset = read_rows(meta, arrays["matrix"])
             if meta["space"] not in SPACES or not all(isinstance(name, str) for name in meta["output_names"]):
                 msg = f"space={meta['space']!r} or the outputs {meta['output_names']!r} are none that a result has."
-                raise InputError(msg)
-            status = tuple(str(s) for s in meta["status"])
-            if len(status) != len(dataset):
-                msg = f"status has {len(status)} entries for {len(dataset)} rows."
                 raise InputError(msg)
             return cls(
                 values=arrays["values"],
@@ -226,7 +214,7 @@ class Attribution(Explanation):
                 space=meta["space"],
                 exact=bool(meta["exact"]),
                 additive=bool(meta["additive"]),
-                status=status,
+                status=read_status(meta, len(dataset)),
                 background_note=str(meta["background_note"]),
                 groups=_read_groups(meta.get("groups"), len(dataset.schema)),
                 provenance=read_provenance(meta["provenance"]),
@@ -247,10 +235,6 @@ class Attribution(Explanation):
             MissingExtraError: If shap is not installed.
         """
         return registry.load("exports", "shap")(self)
-
-    def with_provenance(self, **changes: Any) -> Attribution:
-        """The same result with some provenance entries replaced."""
-        return replace(self, provenance=replace(self.provenance, **changes))
 
 
 def _read_groups(given: Any, columns: int) -> Groups | None:

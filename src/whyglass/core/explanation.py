@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -12,22 +12,30 @@ from numpy.typing import NDArray
 from whyglass.core import registry
 from whyglass.core.errors import InputError, nearest
 from whyglass.core.provenance import Provenance
+from whyglass.core.schema import Dataset, schema_from_json
 
 Arrays = dict[str, NDArray[Any]]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Explanation:
     """Base of the closed family of results.
 
-    A subclass is a frozen dataclass with ``provenance`` and ``status``, the names of its row-aligned fields in
-    ``ROW_FIELDS``, and a wire form (``to_wire``, ``from_wire``).
+    A subclass is a frozen dataclass with the names of its row-aligned fields in ``ROW_FIELDS`` and a wire form (``to_wire``,
+    ``from_wire``).
+
+    Attributes:
+        status: One entry a row: "ok", or why it could not be explained.
+        provenance: How it was made.
+        model: The wrapped model, for ``show``; not part of the saved result.
     """
 
     ROW_FIELDS: ClassVar[tuple[str, ...]] = ()
     UNCOMPARED: ClassVar[frozenset[str]] = frozenset({"provenance", "model"})
 
     status: tuple[str, ...] = ()
+    provenance: Provenance = field(default_factory=lambda: Provenance("unknown"))
+    model: Any = None
 
     def __len__(self) -> int:
         return len(self.status)
@@ -93,6 +101,15 @@ class Explanation:
         """The result as JSON and named arrays."""
         raise NotImplementedError
 
+    @classmethod
+    def from_wire(cls, meta: dict[str, Any], arrays: Arrays) -> Self:
+        """Rebuild from ``to_wire``."""
+        raise NotImplementedError
+
+    def with_provenance(self, **changes: Any) -> Self:
+        """The same result with some provenance entries replaced."""
+        return replace(self, provenance=replace(self.provenance, **changes))
+
 
 def _take(item: Any, rows: NDArray[np.intp]) -> Any:
     if item is None:
@@ -109,11 +126,39 @@ def _take(item: Any, rows: NDArray[np.intp]) -> Any:
 def _same(one: Any, two: Any) -> bool:
     if isinstance(one, dict) and isinstance(two, dict):
         return one.keys() == two.keys() and all(_same(one[k], two[k]) for k in one)
+    if isinstance(one, tuple) and isinstance(two, tuple):
+        return len(one) == len(two) and all(_same(a, b) for a, b in zip(one, two, strict=True))
     if isinstance(one, np.ndarray) and isinstance(two, np.ndarray):
         return one.shape == two.shape and bool(np.array_equal(one, two, equal_nan=one.dtype.kind == "f"))
     if hasattr(one, "content_hash") and hasattr(two, "content_hash"):
         return bool(one.content_hash() == two.content_hash())
     return bool(one == two)
+
+
+def read_rows(meta: dict[str, Any], matrix: NDArray[Any]) -> Dataset:
+    """Rebuild explained rows from their wire form: ``meta["schema"]``, ``meta["frame"]`` and the encoded matrix.
+
+    Raises:
+        InputError: If the matrix does not fit the columns.
+    """
+    rows = Dataset(schema_from_json(meta["schema"]), matrix, frame=str(meta["frame"]))
+    if matrix.ndim != 2 or matrix.shape[1] != len(rows.schema) or matrix.dtype != np.float64:
+        msg = f"the rows have shape {matrix.shape} of {matrix.dtype} for {len(rows.schema)} columns."
+        raise InputError(msg)
+    return rows
+
+
+def read_status(meta: dict[str, Any], rows: int) -> tuple[str, ...]:
+    """The status entries of a result.
+
+    Raises:
+        InputError: If there is not one for each row.
+    """
+    status = tuple(str(s) for s in meta["status"])
+    if len(status) != rows:
+        msg = f"status has {len(status)} entries for {rows} rows."
+        raise InputError(msg)
+    return status
 
 
 def read_provenance(document: dict[str, Any]) -> Provenance:

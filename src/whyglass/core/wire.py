@@ -12,14 +12,17 @@ from typing import Any
 import numpy as np
 
 from whyglass.core.attribution import Attribution
+from whyglass.core.counterfactuals import Counterfactuals
+from whyglass.core.curves import Curves
 from whyglass.core.errors import InputError, nearest
 from whyglass.core.explanation import Arrays, Explanation
+from whyglass.core.rules import Rules
 
-KINDS: dict[str, type[Attribution]] = {"Attribution": Attribution}
+KINDS: dict[str, type[Explanation]] = {kind.__name__: kind for kind in (Attribution, Rules, Counterfactuals, Curves)}
 LIMIT = 1 << 31
 
 
-def from_wire(meta: dict[str, Any], arrays: Arrays) -> Attribution:
+def from_wire(meta: dict[str, Any], arrays: Arrays) -> Any:
     """Rebuild a result of any kind.
 
     Raises:
@@ -66,7 +69,7 @@ def save_json(thing: Explanation, path: Path) -> None:
     write_whole(path, json.dumps({"whyglass": 1, "meta": meta, "arrays": packed}, allow_nan=False).encode())
 
 
-def load_json(path: Path) -> Attribution:
+def load_json(path: Path) -> Any:
     """Read what ``save_json`` wrote.
 
     Raises:

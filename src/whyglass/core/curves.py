@@ -1,0 +1,199 @@
+"""Curves: how the model responds to a column, or to two, at large or row by row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whyglass.core import registry
+from whyglass.core.container import plain
+from whyglass.core.errors import InputError, nearest
+from whyglass.core.explanation import Arrays, Explanation, read_provenance, read_rows, read_status
+from whyglass.core.schema import Column, Dataset, schema_to_json
+
+Array = NDArray[np.float64]
+Key = str | tuple[str, str]
+KINDS = ("pdp", "ice", "ale")
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Curves(Explanation):
+    """How predictions move along columns.
+
+    Attributes:
+        kind: "pdp" (average over rows), "ice" (each row), or "ale" (accumulated local effects, centred).
+        keys: The columns drawn, and the pairs (a, b).
+        points: Key -> encoded grid: float64 (points,), or for a pair a tuple of two such arrays.
+        values: Key -> float64 (points, outputs) for pdp and ale, (rows, points, outputs) for ice; (points_a, points_b, outputs)
+            for a pair.
+        std_errors: Key -> like ``values``, over the rows as a sample of all rows; empty for ice, which has none.
+        extrapolation: Column -> float64 (points,), the share of rows that a point moves to where there is no row like them.
+        strength: Pair -> float64 (outputs,), Friedman's H statistic: the share of the pair's joint effect that is interaction.
+        output_names: One per output.
+        space: What ``values`` are.
+        dataset: The rows averaged over.
+        exact: Whether the values are exact for these rows.
+        status: One entry a row: "ok", or why the row was left out.
+    """
+
+    ROW_FIELDS: ClassVar[tuple[str, ...]] = ("dataset", "status", "values")
+
+    kind: str
+    keys: tuple[Key, ...]
+    points: dict[Key, Any]
+    values: dict[Key, Array]
+    output_names: tuple[str, ...]
+    space: str
+    dataset: Dataset
+    exact: bool = True
+    std_errors: dict[Key, Array] = field(default_factory=dict)
+    extrapolation: dict[Key, Array] = field(default_factory=dict)
+    strength: dict[Key, Array] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            msg = f"Curves are {', '.join(KINDS)}, not {self.kind!r}."
+            raise InputError(msg)
+        for key in self.keys:
+            shape = self._shape(key)
+            if key not in self.values or self.values[key].shape != shape:
+                given = self.values[key].shape if key in self.values else None
+                msg = f"Curves.values[{key!r}] has shape {given}, wanted {shape}."
+                raise InputError(msg)
+        if not self.status:
+            object.__setattr__(self, "status", ("ok",) * len(self.dataset))
+
+    def _shape(self, key: Key) -> tuple[int, ...]:
+        points = tuple(len(p) for p in self.points[key]) if isinstance(key, tuple) else (len(self.points[key]),)
+        rows = (len(self.dataset),) if self.kind == "ice" else ()
+        return (*rows, *points, len(self.output_names))
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The columns that have a curve of their own."""
+        return tuple(key for key in self.keys if isinstance(key, str))
+
+    @property
+    def grid(self) -> dict[Key, Any]:
+        """Key -> where the curve was asked: numbers, or category names; a tuple of two arrays for a pair."""
+        return {key: self._own(key) for key in self.keys}
+
+    def _own(self, key: Key) -> Any:
+        if isinstance(key, tuple):
+            return tuple(_decode(self.dataset.schema[name], part) for name, part in zip(key, self.points[key], strict=True))
+        return _decode(self.dataset.schema[key], self.points[key])
+
+    def __getitem__(self, key: Any) -> Any:
+        """Rows of individual curves; the other kinds are about all rows at once.
+
+        Raises:
+            InputError: If these are averages.
+        """
+        if self.kind != "ice":
+            msg = (
+                f"{self.kind} curves are averages over {len(self)} rows and cannot be cut by row. {nearest(str(key), map(str, self.keys))}"
+            )
+            raise InputError(msg)
+        return super().__getitem__(key)
+
+    def to_frame(self, kind: str | None = None) -> Any:
+        """One line a point and output: feature, value, with, with_value (for pairs), row (for ice), output, effect, std_error."""
+        lines: list[tuple[Any, ...]] = []
+        for key in self.keys:
+            own = self._own(key)
+            names = key if isinstance(key, tuple) else (key, "")
+            errors = self.std_errors.get(key)
+            for index in np.ndindex(self.values[key].shape):
+                at = index[1:] if self.kind == "ice" else index
+                second = own[1][at[1]] if isinstance(key, tuple) else None
+                first = own[0][at[0]] if isinstance(key, tuple) else own[at[0]]
+                row = index[0] if self.kind == "ice" else -1
+                error = np.nan if errors is None else float(errors[index])
+                effect = float(self.values[key][index])
+                lines.append(
+                    (names[0], str(first), names[1], "" if second is None else str(second), row, self.output_names[at[-1]], effect, error)
+                )
+        heads = ("feature", "value", "with", "with_value", "row", "output", "effect", "std_error")
+        types: tuple[Any, ...] = (object, object, object, object, np.int64, object, np.float64, np.float64)
+        columns: Arrays = {h: np.array([line[i] for line in lines], dtype=t) for i, (h, t) in enumerate(zip(heads, types, strict=True))}
+        return registry.load("frames", "builder")(columns, kind or self.dataset.frame)
+
+    def __repr__(self) -> str:
+        words = {"pdp": "partial dependence", "ice": "individual curves", "ale": "accumulated local effects"}[self.kind]
+        trust = "exact for these rows" if self.exact else "estimated"
+        lines = [f"Curves: {words} of {len(self.keys)} columns or pairs over {len(self):,} rows, in {self.space} space, {trust}"]
+        for key in self.keys[:5]:
+            said = self.values[key][..., -1]
+            span = float(np.nanmax(said) - np.nanmin(said)) if said.size else 0.0
+            lines.append(f"  {' x '.join(key) if isinstance(key, tuple) else key}: moves {self.output_names[-1]} by {span:.3g}")
+        return "\n".join(lines)
+
+    def to_wire(self) -> tuple[dict[str, Any], Arrays]:
+        """The result as JSON and named arrays."""
+        meta = {
+            "kind": "Curves",
+            "curves": self.kind,
+            "keys": [list(key) if isinstance(key, tuple) else key for key in self.keys],
+            "output_names": list(self.output_names),
+            "space": self.space,
+            "exact": self.exact,
+            "status": list(self.status),
+            "provenance": plain(self.provenance.to_dict()),
+            "schema": schema_to_json(self.dataset.schema),
+            "frame": self.dataset.frame,
+        }
+        arrays: Arrays = {"matrix": self.dataset.matrix}
+        for at, key in enumerate(self.keys):
+            grids = self.points[key] if isinstance(key, tuple) else (self.points[key],)
+            arrays.update({f"points.{at}.{i}": grid for i, grid in enumerate(grids)})
+            for name in ("values", "std_errors", "extrapolation", "strength"):
+                if key in getattr(self, name):
+                    arrays[f"{name}.{at}"] = getattr(self, name)[key]
+        return meta, arrays
+
+    @classmethod
+    def from_wire(cls, meta: dict[str, Any], arrays: Arrays) -> Curves:
+        """Rebuild from ``to_wire``.
+
+        Raises:
+            InputError: If a part is missing or does not fit.
+        """
+        try:
+            dataset = read_rows(meta, arrays["matrix"])
+            keys: tuple[Key, ...] = tuple((str(k[0]), str(k[1])) if isinstance(k, list) else str(k) for k in meta["keys"])
+            points: dict[Key, Any] = {}
+            for at, key in enumerate(keys):
+                both = isinstance(key, tuple)
+                points[key] = (arrays[f"points.{at}.0"], arrays[f"points.{at}.1"]) if both else arrays[f"points.{at}.0"]
+            parts: dict[str, dict[Key, Array]] = {
+                name: {key: arrays[f"{name}.{at}"] for at, key in enumerate(keys) if f"{name}.{at}" in arrays}
+                for name in ("values", "std_errors", "extrapolation", "strength")
+            }
+            return cls(
+                kind=str(meta["curves"]),
+                keys=keys,
+                points=points,
+                output_names=tuple(str(n) for n in meta["output_names"]),
+                space=str(meta["space"]),
+                exact=bool(meta["exact"]),
+                dataset=dataset,
+                status=read_status(meta, len(dataset)),
+                provenance=read_provenance(meta["provenance"]),
+                **parts,
+            )
+        except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+            if isinstance(error, InputError):
+                raise
+            msg = f"These are not whole Curves: {type(error).__name__}: {error}."
+            raise InputError(msg) from error
+
+
+def _decode(column: Column, points: Array) -> NDArray[Any]:
+    """Grid points as the column holds them: numbers, or the categories themselves."""
+    if column.kind != "categorical":
+        return points
+    own = [column.categories[int(code)] if 0 <= code < len(column.categories) else None for code in points]
+    return np.array(own, dtype=object)
