@@ -22,7 +22,7 @@ def _leaves(forest, X):
             missing = np.isnan(x)
             category = forest.category_start[here] >= 0
             left = x <= forest.threshold[here]
-            code = np.where(missing, -1, x).astype(np.int64)
+            code = np.where(np.abs(x) < 2**31, x, -1).astype(np.int64)
             known = (code >= 0) & (code < forest.category_count[here])
             code = np.where(known & category, code, 0)
             words = forest.category_bits if len(forest.category_bits) else np.zeros(1, dtype=np.uint32)
@@ -64,7 +64,9 @@ def _edge_rows(forest, X, rows, rng):
         t = np.unique(forest.threshold[nodes])
         if not len(t):
             continue
-        edges = np.concatenate((t, np.nextafter(t, np.inf), np.nextafter(t, -np.inf), t.astype(np.float32).astype(np.float64)))
+        with np.errstate(over="ignore"):
+            rounded = t.astype(np.float32).astype(np.float64)
+        edges = np.concatenate((t, np.nextafter(t, np.inf), np.nextafter(t, -np.inf), rounded))
         picked = rng.random(rows) < 0.8
         out[picked, column] = rng.choice(edges, picked.sum())
     return out
@@ -90,7 +92,8 @@ class Walker:
         if how == "unseen":
             return dataclasses.replace(forest, unseen_left=~forest.unseen_left)
         if how == "threshold":
-            shifted = np.nextafter(forest.threshold.astype(np.float32), np.float32(np.inf)).astype(np.float64)
+            with np.errstate(over="ignore"):
+                shifted = np.nextafter(forest.threshold.astype(np.float32), np.float32(np.inf)).astype(np.float64)
             return dataclasses.replace(forest, threshold=shifted)
         if how == "ulp":
             return dataclasses.replace(forest, threshold=np.nextafter(forest.threshold, -np.inf))

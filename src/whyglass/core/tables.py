@@ -113,6 +113,14 @@ MODELS = (
         summary="LightGBM boosters and their scikit-learn face.",
     ),
     Row(
+        "catboost",
+        "whyglass.adapters.models.catboost:adapt",
+        ("catboost.",),
+        "Model",
+        extra="catboost",
+        summary="CatBoost models and their scikit-learn face.",
+    ),
+    Row(
         "sklearn",
         "whyglass.adapters.models.sklearn:adapt",
         ("sklearn.",),
@@ -198,6 +206,9 @@ MODEL_FILES = (
     ),
     Row(
         "lightgbm", "whyglass.adapters.models.files:read_lightgbm", (".txt",), extra="lightgbm", summary="LightGBM, saved with save_model."
+    ),
+    Row(
+        "catboost", "whyglass.adapters.models.files:read_catboost", (".cbm",), extra="catboost", summary="CatBoost, saved with save_model."
     ),
     Row("reader", "whyglass.adapters.models.files:read_model", summary="Any of these, by its extension."),
 )

@@ -1,4 +1,4 @@
-"""Models from files, for the shell: skops (scikit-learn), .json and .ubj (XGBoost), .txt (LightGBM). Never a pickle.
+"""Models from files: skops (scikit-learn), .json and .ubj (XGBoost), .txt (LightGBM), .cbm (CatBoost). Never a pickle.
 
 A skops file names the types it wants to build. Only the types below are built, and as two of them are compiled code that
 follows indices without looking, the indices are checked before anything is asked of the model.
@@ -99,6 +99,14 @@ def read_lightgbm(file: Path) -> Any:
         raise ModelError(msg)
     with _whole(file, "LightGBM", lightgbm.basic.LightGBMError):
         return lightgbm.Booster(model_file=str(file))
+
+
+def read_catboost(file: Path) -> Any:
+    """A CatBoost model saved with ``save_model`` in its own format."""
+    import catboost  # noqa: PLC0415  (an extra)
+
+    with _whole(file, "CatBoost", catboost.CatBoostError):
+        return catboost.CatBoost().load_model(str(file), format="cbm")
 
 
 @contextmanager

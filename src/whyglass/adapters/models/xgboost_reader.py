@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whyglass.adapters.models.boosting import Floats, Header, Ints, RawTrees, checked, to_forest, whole
+from whyglass.adapters.models.single import last_left
 from whyglass.core.errors import ModelError, UnsupportedError
 from whyglass.core.forest import Forest, Linear
 
@@ -29,7 +30,6 @@ LINKS = {
 }  # fmt: skip
 RAW_BASE = frozenset({"binary:logitraw"})  # its base score is already a margin, in every version
 ROOT = 2**31 - 1
-LARGEST = 2.0**128  # where float32 overflows
 
 
 def read_header(model: dict[str, Any]) -> Header:
@@ -159,24 +159,6 @@ def base_margin(learner: dict[str, Any], objective: str) -> Floats:
     if link == "sigmoid" and objective not in RAW_BASE:
         return np.asarray(-np.log(1.0 / score - 1.0))
     return np.log(score) if link == "exp" else score
-
-
-def last_left(threshold: NDArray[np.float32]) -> Floats:
-    """The largest float64 whose float32 rounding is less than each threshold.
-
-    Rounding is to nearest, ties to even, so the border lies half way to the float32 below; half way itself belongs to
-    whichever neighbour has the even last bit.
-    """
-    with np.errstate(over="ignore"):  # below the least float32 lies minus infinity, which stands for all that overflows
-        below = np.nextafter(threshold, np.float32(-np.inf))
-        middle = (_finite(below) + _finite(threshold)) / 2
-        stays = middle.astype(np.float32) < threshold
-    return np.asarray(np.where(stays, middle, np.nextafter(middle, -np.inf)))
-
-
-def _finite(values: NDArray[np.float32]) -> Floats:
-    """As float64, infinities where the next float32 would be if there were one."""
-    return np.clip(values.astype(np.float64), -LARGEST, LARGEST)
 
 
 def _learner(model: dict[str, Any]) -> dict[str, Any]:
