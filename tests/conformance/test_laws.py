@@ -9,6 +9,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 import whyglass as wg
 from whyglass.core import registry
 from whyglass.core.executor import Executor
+from whyglass.core.wire import KINDS
 
 ROWS = registry.rows("methods")
 COLUMNS = ["age", "hours", "score", "unused"]
@@ -96,7 +97,10 @@ def test_a_batch_is_its_rows(row, model):
     together = ask(row, model, X)
     for position in (0, 4):
         alone = ask(row, model, X.iloc[[position]])
-        assert np.allclose(alone.values[0], together.values[position], rtol=0, atol=1e-12)
+        if row.gives == "Attribution":
+            assert np.allclose(alone.values[0], together.values[position], rtol=0, atol=1e-12)
+        else:
+            assert alone == together[[position]]
 
 
 @law("column_order")
@@ -125,6 +129,8 @@ def test_a_file_gives_it_back(row, model, form, tmp_path):
 def test_shapes_never_depend_on_the_model():
     for entry in CASES:
         row, model = entry.values
+        if row.answers != "shap":
+            continue
         why = ask(row, model, rows_to_explain())
         assert why.values.dtype == np.float64
         assert why.values.shape == (6, 4, len(why.output_names))
@@ -137,4 +143,4 @@ def test_shapes_never_depend_on_the_model():
 def test_every_row_says_what_it_costs_and_where_it_comes_from(row):
     assert row.cost
     assert row.citation
-    assert row.gives == "Attribution"
+    assert row.gives in KINDS

@@ -74,6 +74,7 @@ class Ask:
         background: Rows that stand for "unknown"; None when the caller gave none.
         space: "margin", "probability", "value", or None for the method's exact space.
         outputs: Positions of the outputs asked for, in the order of ``model.outputs``.
+        target: What the caller gave as ``target``: an output's name, or for a counterfactual a range of values.
         budget: How much may be spent.
         seed: Every random draw follows from it.
         executor: Maps over blocks of rows.
@@ -89,3 +90,4 @@ class Ask:
     seed: int = 0
     executor: Executor = field(default_factory=Executor)
     params: Mapping[str, Any] = field(default_factory=dict)
+    target: Any = None
