@@ -16,15 +16,18 @@ from whyglass.core.version import VERSION
 
 if TYPE_CHECKING:
     from whyglass import datasets as datasets
+    from whyglass.batches import explain_to as explain_to
     from whyglass.core.attribution import Attribution as Attribution
     from whyglass.core.errors import InputError as InputError
     from whyglass.core.errors import MissingExtraError as MissingExtraError
     from whyglass.core.errors import ModelError as ModelError
     from whyglass.core.errors import UnsupportedError as UnsupportedError
     from whyglass.core.errors import WhyglassError as WhyglassError
+    from whyglass.core.executor import Cancelled as Cancelled
     from whyglass.core.executor import Executor as Executor
     from whyglass.core.model import Model as Model
     from whyglass.core.view import View as View
+    from whyglass.core.written import Written as Written
     from whyglass.facade import explain as explain
     from whyglass.facade import load as load
     from whyglass.facade import methods as methods
@@ -36,10 +39,13 @@ __version__ = VERSION
 _FACE = {
     **dict.fromkeys(("wrap", "explain", "show", "load", "methods"), "whyglass.facade"),
     **dict.fromkeys(("WhyglassError", "InputError", "ModelError", "UnsupportedError", "MissingExtraError"), "whyglass.core.errors"),
+    "explain_to": "whyglass.batches",
     "Attribution": "whyglass.core.attribution",
+    "Cancelled": "whyglass.core.executor",
     "Executor": "whyglass.core.executor",
     "Model": "whyglass.core.model",
     "View": "whyglass.core.view",
+    "Written": "whyglass.core.written",
 }
 _ROOMS = frozenset({"datasets", "hosts"})
 

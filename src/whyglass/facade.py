@@ -156,19 +156,31 @@ def explain(
         InputError: If the rows do not fit the schema or a name is unknown.
         UnsupportedError: If the model cannot give what the method needs.
     """
+    wrapped, unknown = ready(model, X, y, data=data, background=background)
+    recorded = y if data is None else None
+    options = {"target": target, "background": unknown, "space": space, "budget": budget, "seed": seed, "executor": executor}
+    return _answer(wrapped, wrapped.encode(X, recorded), method=method, params=params, **options)
+
+
+def ready(
+    model: Any, X: Any, y: Any = None, *, data: Any = None, background: Any = None, rows_are: str = "explained rows"
+) -> tuple[Model, Dataset | None]:
+    """The wrapped model, and the encoded rows that stand for "unknown"; ``rows_are`` says what ``X`` is where it stands in for ``data``.
+
+    Raises:
+        InputError: If a wrapped model is given rows again, or the background has none.
+    """
     if isinstance(model, Model) and data is not None:
         msg = "data= is for a bare estimator; this model was wrapped with its rows. Rows that stand for 'unknown' go into background=."
         raise InputError(msg)
     wrapped = wrap(model) if isinstance(model, Model) else wrap(model, X if data is None else data, y)
     if not isinstance(model, Model) and data is None:
-        wrapped.provenance["rows_are"] = "explained rows"
+        wrapped.provenance["rows_are"] = rows_are
     unknown = None if background is None else wrapped.encode(background)
     if unknown is not None and len(unknown) == 0:
         msg = "background has no rows; at least one must stand for 'unknown'."
         raise InputError(msg)
-    recorded = y if data is None else None
-    options = {"target": target, "background": unknown, "space": space, "budget": budget, "seed": seed, "executor": executor}
-    return _answer(wrapped, wrapped.encode(X, recorded), method=method, params=params, **options)
+    return wrapped, unknown
 
 
 def _answer(
@@ -184,10 +196,7 @@ def _answer(
     given = dict(params or {})
     target, unknown, space = options.get("target"), options.get("background"), options.get("space")
     seed, budget = _seed(options.get("seed", 0)), Budget.read(options.get("budget"))
-    executor = options.get("executor") or Executor()
-    if not isinstance(executor, Executor):
-        msg = f"executor={executor!r} is no Executor. Pass wg.Executor(threads=2), or leave it out."
-        raise InputError(msg)
+    executor = Executor.read(options.get("executor"))
     if space not in (None, *SPACES):
         msg = f"space={space!r} is not known. {nearest(str(space), SPACES)}"
         raise InputError(msg)

@@ -232,6 +232,17 @@ def pick(source: Any, rows: Any) -> Any:
     return library.take(library.open_frame(source), places)
 
 
+def opened(X: Any) -> tuple[Any, int]:
+    """The frame itself, ready to be read in parts (a LazyFrame collected, a list of rows as an array), and its number of rows.
+
+    Raises:
+        InputError: If X is no table.
+    """
+    kind = kind_of(X)
+    table = _library(kind).open_frame(X)
+    return table, len(table) if kind != "arrow" else table.num_rows
+
+
 def join(pieces: Sequence[Any]) -> Any:
     """Frames of one kind and the same columns below each other; a pandas index is kept.
 
@@ -294,6 +305,9 @@ def read_file(path: str | Path, frame: str | None = None) -> Any:
     Raises:
         InputError: If the file is missing, too large, corrupt or of another kind.
     """
-    table = _library("arrow").read_file(path)
-    frame = frame or best()
+    return from_arrow(_library("arrow").read_file(path), frame or best())
+
+
+def from_arrow(table: Any, frame: str) -> Any:
+    """A pyarrow Table as this kind of frame."""
     return table if frame == "arrow" else _library(frame).from_arrow(table)

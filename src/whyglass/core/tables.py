@@ -145,6 +145,7 @@ FRAMES = (
     Row("joiner", "whyglass.adapters.frames:join", summary="Frames of one kind -> one frame, index kept."),
     Row("stream", "whyglass.adapters.stream:stream", summary="Columns -> an Arrow stream for a page."),
     Row("file", "whyglass.adapters.frames:read_file", summary="A .csv, .parquet or .arrow file -> a frame."),
+    Row("blocks", "whyglass.adapters.frames_blocks:open_rows", summary="A frame or a file -> its rows, block by block."),
 )
 
 FORMATS = (
@@ -187,7 +188,10 @@ HOSTS = (
 
 KERNELS = (Row("warm", "whyglass.kernels.warm:warm", summary="Compile the kernels off the click path."),)
 
-EXPORTS = (Row("shap", "whyglass.adapters.shap:explanation", extra="shap", summary="A shap.Explanation, for shap's plots and tools."),)
+EXPORTS = (
+    Row("shap", "whyglass.adapters.shap:explanation", extra="shap", summary="A shap.Explanation, for shap's plots and tools."),
+    Row("sheet", "whyglass.adapters.streamed:Sheet", summary="A Parquet file of answers, written block by block."),
+)
 
 MODEL_FILES = (
     Row(
