@@ -193,7 +193,7 @@ def prepare(forest: Any) -> Ready:
         trees = pack(forest)
         most = 4 * int(np.count_nonzero(trees.feature >= 0)) + 1
         start, order = np.zeros(len(trees.roots) + 1, np.int32), np.ones(len(trees.roots), np.int32)
-        mirrored = _is_mirrored(trees)
+        mirrored = is_mirrored(trees)
         value = np.ascontiguousarray(trees.value[:, :1]) if mirrored else trees.value
         draft = Plan(start, np.zeros((most, 8), np.int32), np.zeros((most, 2)), order, np.zeros((1, 1)), np.zeros((1, 1)), value)
         levels = int(write_plan(trees, draft))
@@ -204,7 +204,7 @@ def prepare(forest: Any) -> Ready:
     return _ready[forest]
 
 
-def _is_mirrored(trees: Trees) -> bool:
+def is_mirrored(trees: Trees) -> bool:
     """Two outputs whose leaves add up to the same number within a tree: the second's values are the first's, negated."""
     if trees.value.shape[1] != 2:
         return False

@@ -1,0 +1,358 @@
+"""Exact Shapley values and interactions by table look-up, for shallow trees and the shallow leaves of any tree.
+
+All leaves of a group (``leaf_groups``) are added into strips of 2^bits numbers, one strip a player or pair of players
+(``leaf_cells``); a row is then explained by one look-up a strip, path-dependent and interventional alike, so that the
+number of background rows costs nothing there. Rows go in blocks, columns turned into rows: a node's test and a group's
+index are vectors over the rows of a block. That patterns decide, and that a background enters by its histogram only, is
+known from arXiv 2511.09376.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whyglass.kernels.forest import Blocks, Floats, Ints, Trees, blocks, goes_left, matrix, pack, run
+from whyglass.kernels.jit import compiled, inlined
+from whyglass.kernels.leaf_cells import Cells, Longs, fill_cells
+from whyglass.kernels.leaf_groups import MOST_BITS, Grid, Groups, Shape, lay_out, shape_of
+from whyglass.kernels.tree_plan import is_mirrored, legendre
+
+BLOCK = 1024  # rows explained together: the tables go through the cache once a block
+UNIT = 16  # groups of one tree whose index vectors are held together
+
+
+class Strips(NamedTuple):
+    """The look-ups of a row, in order.
+
+    Attributes:
+        unit: int32 (units + 1, 2), first group and first strip of each unit (some groups of one tree).
+        strip: int64 (strips, 3): target, group, first cell; sorted by unit and target.
+        cells: float64, the strips, one after the other.
+    """
+
+    unit: Ints
+    strip: Longs
+    cells: Floats
+
+
+class Tables(NamedTuple):
+    """What ``build`` made of a forest.
+
+    Attributes:
+        grid: The forest cut into groups.
+        strips: The look-ups.
+        players: How many players there are.
+        outputs: How many outputs are kept: one where the second of two is the first, negated.
+        mirrored: Whether that is so.
+        pairs: int32 (pairs, 2), the players of each pair that has a target; empty without interactions.
+        rest: bool (nodes,), leaves that no table covers; None when all are covered.
+        bytes: Size of the cells.
+    """
+
+    grid: Grid
+    strips: Strips
+    players: int
+    outputs: int
+    mirrored: bool
+    pairs: Ints
+    rest: NDArray[np.bool_] | None
+    bytes: int
+
+
+class Room(NamedTuple):
+    """Scratch for a block of rows.
+
+    Attributes:
+        turned: float64 (features, rows).
+        test: uint8 (inner nodes of a tree, rows), 1 where a row goes left.
+        met: uint8 (rows,), 1 where a row meets the conditions of a bit so far.
+        pattern: uint16 (UNIT, rows), the pattern of each row in each group of a unit.
+    """
+
+    turned: Floats
+    test: NDArray[np.uint8]
+    met: NDArray[np.uint8]
+    pattern: NDArray[np.uint16]
+
+
+@inlined
+def room_for(grid: Grid, features: int, lanes: int) -> Room:
+    """Scratch for blocks of so many rows."""
+    slots = 1
+    for node in range(grid.trees.feature.shape[0]):
+        slots = max(slots, grid.shape.slot[node] + 1)
+    test, met, index = np.zeros((slots, lanes), np.uint8), np.zeros(lanes, np.uint8), np.zeros((UNIT, lanes), np.uint16)
+    return Room(np.zeros((features, lanes)), test, met, index)
+
+
+@inlined
+def turn(X: Floats, start: int, lanes: int, room: Room) -> None:
+    """Columns of a block of rows as rows."""
+    for r in range(lanes):
+        for f in range(X.shape[1]):
+            room.turned[f, r] = X[start + r, f]
+
+
+@inlined
+def test_nodes(grid: Grid, tree: int, room: Room, lanes: int) -> None:
+    """Into ``room.test``: 1 for the rows that go left, for every inner node of a tree."""
+    trees, turned = grid.trees, room.turned
+    last = trees.roots[tree + 1] if tree + 1 < trees.roots.shape[0] else trees.feature.shape[0]
+    for node in range(trees.roots[tree], last):
+        feature = trees.feature[node]
+        if feature < 0:
+            continue
+        test, x, threshold = room.test[grid.shape.slot[node]], turned[feature], trees.threshold[node]
+        if trees.category_start[node] >= 0:
+            for r in range(lanes):
+                test[r] = 1 if goes_left(trees, node, x[r]) else 0
+        elif trees.missing_left[node]:
+            for r in range(lanes):
+                test[r] = 0 if x[r] > threshold else 1
+        else:
+            for r in range(lanes):
+                test[r] = 1 if x[r] <= threshold else 0
+
+
+@inlined
+def index_rows(grid: Grid, g: int, room: Room, index: NDArray[np.uint16], lanes: int) -> None:
+    """Into ``index``: the pattern of each row in a group."""
+    literal, met = grid.groups.literal, room.met
+    for r in range(lanes):
+        index[r] = 0
+    at, stop = grid.groups.start[g, 0], grid.groups.start[g + 1, 0]
+    while at < stop:
+        bit = literal[at, 2]
+        test, flip = room.test[grid.shape.slot[literal[at, 0]]], np.uint8(literal[at, 1])
+        for r in range(lanes):
+            met[r] = test[r] ^ flip
+        at += 1
+        while at < stop and literal[at, 2] == bit:
+            again, turned = room.test[grid.shape.slot[literal[at, 0]]], np.uint8(literal[at, 1])
+            for r in range(lanes):
+                met[r] &= again[r] ^ turned
+            at += 1
+        weight = np.uint16(1 << bit)
+        for r in range(lanes):
+            index[r] |= np.uint16(met[r]) * weight
+
+
+@inlined
+def look_up(strips: Strips, unit: tuple[int, int, int], index: NDArray[np.uint16], phi: Floats, lanes: int) -> None:
+    """Add the strips of a unit to ``phi`` (targets, rows); neighbours with one target are added together."""
+    first, at, stop = unit
+    strip, cells = strips.strip, strips.cells
+    while at < stop:
+        target = strip[at, 0]
+        into = phi[target]
+        a, i = np.uint64(strip[at, 2]), index[strip[at, 1] - first]
+        if at + 3 < stop and strip[at + 3, 0] == target:
+            b, c, d = np.uint64(strip[at + 1, 2]), np.uint64(strip[at + 2, 2]), np.uint64(strip[at + 3, 2])
+            j, k, m = index[strip[at + 1, 1] - first], index[strip[at + 2, 1] - first], index[strip[at + 3, 1] - first]
+            for r in range(lanes):
+                both = cells[a + i[r]] + cells[b + j[r]]
+                into[r] += both + (cells[c + k[r]] + cells[d + m[r]])
+            at += 4
+        elif at + 1 < stop and strip[at + 1, 0] == target:
+            b, j = np.uint64(strip[at + 1, 2]), index[strip[at + 1, 1] - first]
+            for r in range(lanes):
+                into[r] += cells[a + i[r]] + cells[b + j[r]]
+            at += 2
+        else:
+            for r in range(lanes):
+                into[r] += cells[a + i[r]]
+            at += 1
+
+
+@compiled
+def explain_rows(grid: Grid, strips: Strips, X: Floats, out: Floats) -> None:
+    """Add to ``out`` (rows, targets), block after block."""
+    rows, features, targets = X.shape[0], X.shape[1], out.shape[1]
+    lanes = min(BLOCK, rows)
+    room, phi = room_for(grid, features, lanes), np.zeros((targets, lanes))
+    for start in range(0, rows, lanes):
+        count = min(lanes, rows - start)
+        turn(X, start, count, room)
+        phi[:] = 0.0
+        tree = -1
+        for u in range(strips.unit.shape[0] - 1):
+            first, last = strips.unit[u, 0], strips.unit[u + 1, 0]
+            if grid.groups.tree[first] != tree:
+                tree = grid.groups.tree[first]
+                test_nodes(grid, tree, room, count)
+            for g in range(first, last):
+                index_rows(grid, g, room, room.pattern[g - first], count)
+            look_up(strips, (first, strips.unit[u, 1], strips.unit[u + 1, 1]), room.pattern, phi, count)
+        for r in range(count):
+            for f in range(targets):
+                out[start + r, f] += phi[f, r]
+
+
+@compiled
+def count_patterns(grid: Grid, part: tuple[int, int], X: Floats, law: tuple[Longs, Floats]) -> None:
+    """Into ``law[1]``, from ``law[0][g]`` on: how many rows show each pattern of a group."""
+    rows, features = X.shape
+    lanes = min(BLOCK, rows)
+    room = room_for(grid, features, lanes)
+    index = room.pattern[0]
+    for start in range(0, rows, lanes):
+        count = min(lanes, rows - start)
+        turn(X, start, count, room)
+        tree = -1
+        for g in range(part[0], part[1]):
+            if grid.groups.tree[g] != tree:
+                tree = grid.groups.tree[g]
+                test_nodes(grid, tree, room, count)
+            index_rows(grid, g, room, index, count)
+            first = np.uint64(law[0][g])
+            for r in range(count):
+                law[1][first + index[r]] += 1.0
+
+
+def _look_ups(trees: Trees, groups: Groups, cell: Longs, patterns: Longs, size: tuple[int, int, int]) -> tuple[Longs, Ints, Ints]:
+    """The look-ups in the order they are made, where each unit starts, and the pairs of players that are targets."""
+    width, outputs, players = size
+    count = np.diff(groups.start, axis=0)
+    of_player, of_pair = (np.repeat(np.arange(len(groups.node)), count[:, at]) for at in (1, 2))
+    local = np.arange(len(of_player)) - groups.start[of_player, 1]
+    local_pair = np.arange(len(of_pair)) - groups.start[of_pair, 2] + count[of_pair, 1]
+    met = np.sort(groups.player[groups.start[of_pair, 1][:, None] + groups.pair], axis=1)
+    known, at = np.unique(met[:, 0].astype(np.int64) * players + met[:, 1], return_inverse=True)
+    group = np.concatenate([of_player, of_pair])
+    target = np.concatenate([groups.player.astype(np.int64), players + at]) * outputs
+    first = np.concatenate([local, local_pair])
+    output = np.maximum(trees.tree_output, 0)[groups.tree[group]] if width == 1 and outputs > 1 else np.zeros(len(group), np.int64)
+    new_tree = np.flatnonzero(np.diff(groups.tree, prepend=-1))
+    in_tree = np.arange(len(groups.node)) - np.repeat(new_tree, np.diff(np.append(new_tree, len(groups.node))))
+    starts = np.flatnonzero(in_tree % UNIT == 0)
+    unit = np.cumsum(in_tree % UNIT == 0) - 1
+    every = [np.stack([target + output + k, group, cell[group] + (first * width + k) * patterns[group]], axis=1) for k in range(width)]
+    strip = np.concatenate(every)
+    order = np.argsort(unit[strip[:, 1]] * (target.max(initial=0) + outputs + 1) + strip[:, 0], kind="stable")
+    strip = np.ascontiguousarray(strip[order])
+    bounds = np.searchsorted(unit[strip[:, 1]], np.arange(len(starts) + 1))
+    units = np.stack([np.append(starts, len(groups.node)), bounds], axis=1).astype(np.int32)
+    return strip, units, np.stack([known // players, known % players], axis=1).astype(np.int32)
+
+
+def build(
+    forest: Any,
+    background: Any = None,
+    *,
+    players: Ints | None = None,
+    pairs: bool = False,
+    bits: int = 8,
+    executor: Blocks | None = None,
+) -> Tables:
+    """Make the tables of a forest.
+
+    Args:
+        forest: Any object with the arrays of ``core.forest.Forest``.
+        background: Encoded rows (rows, features) that stand for "unknown", all of them used; None: path-dependent.
+        players: int32 (features,), the player of each column; None: each column its own.
+        pairs: Whether to make the tables of interactions too.
+        bits: Most bits of a group.
+        executor: Threads to use; the same bits with any number of them.
+
+    Returns:
+        Tables; ``rest`` marks leaves that need more bits.
+    """
+    trees = pack(forest)
+    who = np.arange(int(forest.n_features), dtype=np.int32) if players is None else np.require(players, np.int32, ["C", "W"])
+    shape = shape_of(trees, who)
+    groups = lay_out(trees, shape, bits, pairs=pairs)
+    grid, mirrored = Grid(trees, shape, groups), is_mirrored(trees)
+    value = np.ascontiguousarray(trees.value[:, :1]) if mirrored else trees.value
+    outputs, count = 1 if mirrored else len(trees.base), int(who.max(initial=-1)) + 1
+    patterns = np.int64(1) << groups.bits.astype(np.int64)
+    used = (groups.start[1:, 1:] - groups.start[:-1, 1:]).sum(axis=1).astype(np.int64) * value.shape[1] * patterns
+    cell = np.concatenate([[0], np.cumsum(used)]).astype(np.int64)
+    strip, units, met = _look_ups(trees, groups, cell, patterns, (value.shape[1], outputs, count))
+    cells = np.zeros(int(cell[-1]))
+    law_start = np.concatenate([[0], np.cumsum(patterns)]).astype(np.int64)
+    law = np.zeros(0)
+    parts = _parts(len(groups.node), executor)
+    if background is not None:
+        rows = matrix(background)
+        law = np.zeros(int(law_start[-1]))
+        run(lambda part: count_patterns(grid, (part.start, part.stop), rows, (law_start, law)), parts, executor)
+        law /= len(rows)
+    nodes, weights = legendre((MOST_BITS + 1) // 2)
+    into = Cells(cell, cells, nodes, weights)
+    run(lambda part: fill_cells(grid, (part.start, part.stop, pairs), value, (law_start, law), into), parts, executor)
+    strips = Strips(units, strip, cells)
+    return Tables(grid, strips, count, outputs, mirrored, met, _rest(trees, shape, groups), cells.nbytes)
+
+
+def _parts(groups: int, executor: Blocks | None) -> list[slice]:
+    """Groups cut for threads."""
+    pieces = 1 if executor is None else 4 * executor.workers
+    edges = [groups * at // pieces for at in range(pieces + 1)]
+    return [slice(a, b) for a, b in itertools.pairwise(edges) if b > a]
+
+
+def _rest(trees: Trees, shape: Shape, groups: Groups) -> NDArray[np.bool_] | None:
+    """Leaves with a path that no group covers."""
+    covered = np.zeros(len(trees.feature), np.bool_)
+    covered[groups.node] = True
+    for node in np.flatnonzero(trees.feature >= 0):
+        if covered[node]:
+            covered[trees.left[node]] = covered[trees.right[node]] = True
+    left = (trees.feature < 0) & ~covered & (shape.parent >= 0)
+    return left if left.any() else None
+
+
+def _explain(tables: Tables, X: Any, executor: Blocks | None) -> Floats:
+    """Sums of every target: (rows, targets, outputs)."""
+    rows = matrix(X)
+    targets = (tables.players + len(tables.pairs)) * tables.outputs
+    out = np.zeros((len(rows), targets))
+
+    def part(at: slice) -> None:
+        explain_rows(tables.grid, tables.strips, rows[at], out[at])
+
+    run(part, blocks(len(rows), executor, BLOCK), executor)
+    return out.reshape(len(rows), tables.players + len(tables.pairs), tables.outputs)
+
+
+def values(tables: Tables, X: Any, executor: Blocks | None = None) -> Floats:
+    """What the covered leaves give to each player.
+
+    Args:
+        tables: What ``build`` made.
+        X: Encoded rows (rows, features).
+        executor: Threads to use; the same bits with any number of them.
+
+    Returns:
+        float64 (rows, players, outputs).
+    """
+    out = np.ascontiguousarray(_explain(tables, X, executor)[:, : tables.players])
+    return np.concatenate([out, -out], axis=2) if tables.mirrored else out
+
+
+def interactions(tables: Tables, X: Any, executor: Blocks | None = None) -> Floats:
+    """Shapley interaction indices of the covered leaves, in shap's convention.
+
+    Half an index stands on each side, and the rest of a player's value on the diagonal.
+
+    Args:
+        tables: What ``build`` made with ``pairs=True``.
+        X: Encoded rows (rows, features).
+        executor: Threads to use; the same bits with any number of them.
+
+    Returns:
+        float64 (rows, players, players, outputs), symmetric; rows sum to ``values``.
+    """
+    found = _explain(tables, X, executor)
+    out = np.zeros((len(found), tables.players, tables.players, tables.outputs))
+    a, b = tables.pairs.T
+    half = found[:, tables.players :] / 2
+    out[:, a, b] = half
+    out[:, b, a] = half
+    own = np.arange(tables.players)
+    out[:, own, own] = found[:, : tables.players] - out.sum(axis=2)
+    return np.concatenate([out, -out], axis=3) if tables.mirrored else out
