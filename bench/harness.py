@@ -63,7 +63,19 @@ def machine() -> str:
     known = Path("/proc/cpuinfo")
     lines = known.read_text(encoding="utf-8").splitlines() if known.exists() else []
     name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor())
-    libraries = ("numpy", "numba", "scikit-learn", "xgboost", "xgboost-cpu", "lightgbm", "shap", "pandas", "pyarrow")
+    libraries = (
+        "numpy",
+        "numba",
+        "scikit-learn",
+        "xgboost",
+        "xgboost-cpu",
+        "lightgbm",
+        "shap",
+        "shapiq",
+        "woodelf-explainer",
+        "pandas",
+        "pyarrow",
+    )
     versions = []
     for library in libraries:
         try:
