@@ -16,7 +16,7 @@ from whyglass.core import registry
 from whyglass.core.ask import Budget
 from whyglass.core.attribution import Attribution
 from whyglass.core.container import plain
-from whyglass.core.errors import InputError, nearest
+from whyglass.core.errors import InputError, UnsupportedError, nearest
 from whyglass.core.executor import Executor
 from whyglass.core.model import Model
 from whyglass.core.provenance import Provenance
@@ -160,7 +160,14 @@ class _Told:
         self._digest.update(repr((self.rows, len(schema))).encode())
 
     def add(self, answers: Attribution, read: Dataset) -> None:
-        """One more block."""
+        """One more block.
+
+        Raises:
+            UnsupportedError: If the method gives no attribution.
+        """
+        if not isinstance(answers, Attribution):
+            msg = f"explain_to writes attributions; this method gives {type(answers).__name__}. Ask explain, and .save() the result."
+            raise UnsupportedError(msg)
         self.blocks.append(answers[:0])
         self.failed += sum(status != "ok" for status in answers.status)
         self._digest.update(np.ascontiguousarray(read.matrix).tobytes())

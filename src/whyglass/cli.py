@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import time
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any, NoReturn
 from whyglass import __version__
 from whyglass.core import registry
 from whyglass.core.errors import InputError, WhyglassError, nearest
+from whyglass.core.executor import Executor
 
 USAGE_ERROR = 2
 
@@ -46,7 +48,8 @@ DATA    .csv, .parquet or .arrow with the columns the model was trained on
 """
 EXPLAIN_EXAMPLES = """
 examples:
-  whyglass explain model.txt rows.parquet --out why.parquet       one line per row and output
+  whyglass explain model.txt rows.parquet --out why.parquet       one line per row and output,
+                                                                  more rows than fit into memory
   whyglass explain model.skops rows.csv --background train.csv --out why.html
   whyglass explain model.ubj rows.csv --method shap.sampled --background train.csv --budget 30s
 """
@@ -154,19 +157,46 @@ def _explain(given: argparse.Namespace) -> None:
         _check_suffix(given.out, [row.name for row in registry.rows("formats")])
     read = registry.load("frames", "file")
     estimator = registry.load("model files", "reader")(given.model)
-    rows = read(given.data)
     background = None if given.background is None else read(given.background)
     budget = int(given.budget) if given.budget is not None and given.budget.isdigit() else given.budget
     asked = {"method": given.method, "target": given.target, "space": given.space, "budget": budget, "seed": given.seed}
-    why = facade.explain(estimator, rows, data=background, background=background, **asked)
+    if given.out is not None and given.out.suffix == ".parquet":
+        _stream(estimator, given, data=background, background=background, **asked)
+        return
+    why = facade.explain(estimator, read(given.data), data=background, background=background, **asked)
     if given.out is None:
         sys.stdout.write(f"{why!r}\n")
         _say("Every row: --out why.parquet. The live view: --out why.html.")
         return
     why.save(given.out)
     bad = sum(status != "ok" for status in why.status)
-    trust = "exact" if why.exact else "estimated, with standard errors"
-    _say(f"{given.out}: {len(why):,} rows explained, {trust}, in {why.space} space ({why.provenance.method}).")
+    _sum_up(given.out, why, len(why), bad)
+
+
+def _stream(estimator: Any, given: argparse.Namespace, **asked: Any) -> None:
+    """Explain block by block, with a line that counts the rows where a person watches."""
+    from whyglass import batches  # noqa: PLC0415  (kept off the path of --help)
+
+    start = time.monotonic()
+    watched = sys.stderr.isatty()
+
+    def progress(done: int, total: int) -> None:
+        spent = time.monotonic() - start
+        left = spent / done * (total - done)
+        sys.stderr.write(f"\r{done:,} of {total:,} rows, {spent:,.0f} s, about {left:,.0f} s left\x1b[K")
+        sys.stderr.flush()
+
+    try:
+        done = batches.explain_to(given.out, estimator, given.data, executor=Executor(progress=progress if watched else None), **asked)
+    finally:
+        if watched:
+            sys.stderr.write("\r\x1b[K")
+    _sum_up(given.out, done, done.rows, done.failed)
+
+
+def _sum_up(target: Path, answers: Any, rows: int, bad: int) -> None:
+    trust = "exact" if answers.exact else "estimated, with standard errors"
+    _say(f"{target}: {rows:,} rows explained, {trust}, in {answers.space} space ({answers.provenance.method}).")
     if bad:
         _say(f"{bad:,} rows could not be explained; their status says why.")
 

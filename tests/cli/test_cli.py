@@ -236,3 +236,35 @@ def test_a_port_in_use_is_one_line(work, tmp_path, capsys):
     capsys.readouterr()
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert "cannot be used" in fails(capsys, "show", saved, "--port", taken.getsockname()[1])
+
+
+def test_parquet_is_written_block_by_block(work, tmp_path, monkeypatch, capsys):
+    from whyglass import batches
+
+    monkeypatch.setattr(batches, "ROWS", 8)
+    out = tmp_path / "why.parquet"
+    assert cli.main(["explain", str(work / "model.txt"), str(work / "rows.csv"), "--out", str(out)]) == 0
+    assert pyarrow.parquet.read_metadata(out).num_row_groups == 3
+    said = capsys.readouterr().err
+    assert said.startswith(f"{out}: 20 rows explained, exact")
+    assert "\r" not in said, "progress is for a terminal"
+
+
+def test_progress_is_shown_on_a_terminal(work, tmp_path, monkeypatch, capsys):
+    from whyglass import batches
+
+    monkeypatch.setattr(batches, "ROWS", 8)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    arguments = ["explain", str(work / "model.txt"), str(work / "rows.csv"), "--out", str(tmp_path / "why.parquet")]
+    assert cli.main(arguments) == 0
+    said = capsys.readouterr().err
+    assert "20 of 20 rows" in said
+    assert said.splitlines()[-1].lstrip("\r\x1b[K").startswith(str(tmp_path))
+
+
+def test_an_interrupt_leaves_nothing(work, tmp_path, monkeypatch):
+    from whyglass import batches
+
+    monkeypatch.setattr(batches, "_within", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    assert cli.main(["explain", str(work / "model.txt"), str(work / "rows.csv"), "--out", str(tmp_path / "why.parquet")]) == 130
+    assert list(tmp_path.iterdir()) == []
