@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -17,10 +17,14 @@ from whyglass.choice import Question, choose, one_output, wanted_outputs
 from whyglass.core import registry
 from whyglass.core.ask import Ask, Budget
 from whyglass.core.attribution import SPACES, Attribution
+from whyglass.core.counterfactuals import Counterfactuals
+from whyglass.core.curves import Curves
 from whyglass.core.errors import InputError, ModelError, nearest
 from whyglass.core.executor import Executor
+from whyglass.core.explanation import Explanation
 from whyglass.core.model import Model
 from whyglass.core.row import Row
+from whyglass.core.rules import Rules
 from whyglass.core.schema import Dataset
 from whyglass.core.version import VERSION
 from whyglass.core.view import View
@@ -115,12 +119,20 @@ def _adapter(model: Any) -> Row:
     raise ModelError(msg)
 
 
+@overload
+def explain(model: Any, X: Any, *, method: Literal["anchors"], **options: Any) -> Rules: ...
+@overload
+def explain(model: Any, X: Any, *, method: Literal["counterfactual"], **options: Any) -> Counterfactuals: ...
+@overload
+def explain(model: Any, X: Any, *, method: Literal["pdp", "ice", "ale"], **options: Any) -> Curves: ...
+@overload
+def explain(model: Any, X: Any, *, method: str = "auto", **options: Any) -> Attribution: ...
 def explain(
     model: Any,
     X: Any,
     *,
     method: str = "auto",
-    target: str | None = None,
+    target: Any = None,
     data: Any = None,
     y: Any = None,
     background: Any = None,
@@ -129,7 +141,7 @@ def explain(
     seed: int = 0,
     executor: Executor | None = None,
     **params: Any,
-) -> Attribution:
+) -> Any:
     """Ask why the model said this of each row.
 
     Args:
@@ -138,7 +150,7 @@ def explain(
         X: Rows to explain, in any frame.
         method: "auto" or "shap" (exact for trees, linear models and few columns, else sampled with errors), or a row
             of ``whyglass.methods()``.
-        target: One output's name; all outputs when None.
+        target: One output's name; all outputs when None. For a counterfactual the output wanted, or a range of values.
         data: Training rows, for a bare estimator.
         y: Recorded outcomes: of ``data`` where that is given, else of ``X``.
         background: Rows that stand for "unknown". None: path-dependent for trees; else 200 seeded rows of wrap's X.
@@ -150,7 +162,8 @@ def explain(
         **params: The method's own parameters.
 
     Returns:
-        An Attribution with one row a row, ``status`` saying why where one could not be explained.
+        An Attribution, or what the method gives (Rules, Counterfactuals, Curves), with ``status`` saying why where a row could not be
+        explained.
 
     Raises:
         InputError: If the rows do not fit the schema or a name is unknown.
@@ -190,7 +203,7 @@ def _answer(
     method: str = "auto",
     params: Mapping[str, Any] | None = None,
     **options: Any,
-) -> Attribution:
+) -> Any:
     """Explain encoded rows; ``options`` are those of ``explain``, with ``background`` encoded too."""
     start = time.perf_counter()
     given = dict(params or {})
@@ -202,12 +215,12 @@ def _answer(
         raise InputError(msg)
     row = choose(model, Question(method, unknown is not None, space, budget, given))
     before = model.counter.snapshot()
-    ask = Ask(model, rows, unknown, space, wanted_outputs(model, target), budget, seed, executor, given)
-    answer: Attribution = registry.resolve(row)(ask)
+    outputs = wanted_outputs(model, None if "target" in row.parameters else target)
+    answer: Explanation = registry.resolve(row)(Ask(model, rows, unknown, space, outputs, budget, seed, executor, given, target))
     after = model.counter.snapshot()
-    if target is not None:
+    if target is not None and isinstance(answer, Attribution):
         answer = one_output(answer, target, model)
-    said = {"target": target, "space": answer.space, "budget": options.get("budget")}
+    said = {"target": target, "space": getattr(answer, "space", space), "budget": options.get("budget")}
     return replace(
         answer.with_provenance(
             method=row.name,
@@ -221,7 +234,6 @@ def _answer(
             data_hash=rows.content_hash(),
         ),
         model=model,
-        dataset=rows,
     )
 
 
@@ -315,7 +327,7 @@ def _shown_rows(model: Model | None, data: Any, y: Any) -> Dataset | None:
     return model.encode(data, y)
 
 
-def load(path: str | Path) -> Attribution:
+def load(path: str | Path) -> Any:
     """Read a result that ``.save`` wrote as .arrow or .json.
 
     Raises:
@@ -329,8 +341,7 @@ def load(path: str | Path) -> Attribution:
     if not source.is_file():
         msg = f"There is no file {str(source)!r}."
         raise InputError(msg)
-    found: Attribution = registry.load("loaders", source.suffix[1:])(source)
-    return found
+    return registry.load("loaders", source.suffix[1:])(source)
 
 
 def methods() -> tuple[Row, ...]:
