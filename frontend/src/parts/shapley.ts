@@ -292,13 +292,14 @@ class Sums {
   }
 }
 
-function affordable(game: Game, order: Int32Array, outputs: number): boolean {
+/** Whether all coalitions of a row against each of these background rows can be weighed. */
+export function affordable(game: Game, order: Int32Array, outputs: number, most = MOST_COALITIONS): boolean {
   let cost = 0;
   for (const z of order) {
     const columns = game.against(z).length;
     if (columns > MOST_COLUMNS) return false;
     cost += outputs * 2 ** columns;
-    if (cost > MOST_COALITIONS) return false;
+    if (cost > most) return false;
   }
   return true;
 }

@@ -58,6 +58,10 @@ export interface Meta extends BaseMeta {
   scale: "probability" | "value";
   unit: string;
   decision: number | null;
+  /** The result's own space: "probability", "margin", "value" or "log_loss". */
+  space?: string;
+  /** Where interactions come from: a table of the given result, Python, or the model in the page. */
+  interactions?: { source: "given" | "asked" | "page"; space: string } | null;
   /** Average prediction over the background. */
   base: number;
   link: Link;
@@ -101,6 +105,8 @@ export interface State {
   pin: number | null;
   tab: "case" | "all";
   fact: number;
+  /** The fact that shades the dependence view; -1 for the strongest partner. */
+  partner: number;
   space: Space;
   output: number;
   [key: string]: unknown;

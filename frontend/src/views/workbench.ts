@@ -69,6 +69,7 @@ function render({ model, el }: RenderProps): () => void {
     stopKeys();
     focus.dispose();
     stopCounting();
+    desk.pairs.dispose();
     desk.answers.dispose();
     desk.rows.dispose();
     tips.dispose();

@@ -16,6 +16,7 @@ from whyglass.core.attribution import Attribution
 from whyglass.core.errors import InputError, UnsupportedError, nearest
 from whyglass.core.once import Once
 from whyglass.core.view import Action, Answer, Turn
+from whyglass.views import interactions
 from whyglass.views.rows import pack_cases, pack_matrix
 from whyglass.views.subject import Subject
 
@@ -39,6 +40,7 @@ class Answers:
             found["predict"] = Action(self.predict, lane="predict")
             found["curves"] = Action(self.curves, lane="curves")
             found["explain"] = Action(self.explain, lane="explain")
+            found["interactions"] = Action(self.interactions, lane="interactions")
         return found
 
     def table(self, args: Mapping[str, Any], turn: Turn) -> Answer:  # noqa: ARG002  (every action takes a turn)
@@ -54,6 +56,7 @@ class Answers:
             "background": self._background,
             "sample": lambda: pack_values(*self.subject.sampled()),
             "map": lambda: stream(dict(zip("xy", self.subject.map_points(), strict=True))),
+            "interactions": lambda: stream(interactions.together(self.subject).pack()),
         }
         if name not in makers:
             msg = f"There is no table {name!r}. {nearest(name, [*makers, 'cases:0:100'])}"
@@ -117,6 +120,10 @@ class Answers:
                 break
             turn.progress(last)
         return last
+
+    def interactions(self, args: Mapping[str, Any], turn: Turn) -> Answer:  # noqa: ARG002
+        """The strongest pairs of one encoded row, and their space."""
+        return Answer(interactions.of_row(self.subject, self._read([args.get("row")])))
 
     def _read(self, given: Any) -> Array:
         width = len(self.subject.shown.schema)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from whyglass.views import interactions
 from whyglass.views.answers import Answers, pack_values, stream
 from whyglass.views.rows import pack_cases
 from whyglass.views.subject import SAMPLE_ROWS, Subject
@@ -54,10 +55,16 @@ def freeze(
         if subject.model is not None:
             columns, curves = _curves(subject, ids)
             tables["curves"] = stream(columns)
+    offered = interactions.offered(subject)
+    given = offered is not None and offered["source"] == "given"
+    if given:
+        # A page with its model works out the pairs of a case by itself, and needs no more than what the map of all cases does.
+        tables["interactions"] = stream(interactions.together(subject, None if alive else ids).pack())
     frozen = {
         **meta,
         "live": False,
         "host": "html",
+        "interactions": offered if given else _in_page(subject) if alive else None,
         "page_model": meta["page_model"] if alive else _no_model(embed_model, meta),
         "chunks": [[0, len(ids)]],
         "frozen": {"date": meta["created"][:10], "rows_shown": len(ids), "note": _note(subject, len(ids), meta["noun"])},
@@ -65,10 +72,16 @@ def freeze(
             "numbers": None if alive else "at most 1/65,000 of each",
             "contributions": "at most 1/2,000 of the largest",
             "curves": None if curves is None else "at most 1/200 of the range",
+            "pairs": "at most 1/250 of the largest" if given else None,
         },
         "curves": curves,
     }
     return frozen, tables
+
+
+def _in_page(subject: Subject) -> dict[str, str] | None:
+    """What the page's own copy of the model can say of pairs: all of it, where the coalitions of a case are few."""
+    return {"source": "page", "space": subject.space} if subject.quick else None
 
 
 def _no_model(embed_model: bool, meta: dict[str, Any]) -> dict[str, Any]:

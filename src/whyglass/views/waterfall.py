@@ -9,6 +9,7 @@ import numpy as np
 
 from whyglass.core.attribution import Attribution
 from whyglass.core.schema import write_number
+from whyglass.views import own_terms
 
 WIDTH, ROW, TOP, LEFT, RIGHT = 720, 30, 62, 250, 90
 MOST_ROWS = 10
@@ -19,6 +20,7 @@ text{font-family:Inter,ui-sans-serif,system-ui,sans-serif;font-size:12.5px;fill:
 @media (prefers-color-scheme:dark){text{fill:#efede8}.q{fill:#96959a}.u{fill:#ee8f3c}.d{fill:#5fa3e6}.ut{fill:#f6a661}
 .dt{fill:#8cbef0}.l{stroke:#44454e}.e{stroke:#efede8}.g{fill:#131417}}
 """.replace("\n", "")
+_UNITS = {"log_loss": "units of log loss (to the right: more wrong)", "value": "units of the prediction"}
 
 
 @dataclass(frozen=True)
@@ -43,12 +45,14 @@ def svg(result: Attribution, row: int = 0) -> str:
         return _nothing("No rows were explained.")
     if result.status[row] != "ok":
         return _nothing(f"Row {row} could not be explained: {result.status[row]}")
+    if result.groups is not None:
+        result, row = own_terms.as_players(result[row]), 0
     bars = _bars(result, row)
     base, prediction = float(result.base_values[row, -1]), float(result.predictions[row, -1])
     points = result.space == "probability"
     head = f"{result.output_names[-1]}: {_level(prediction, points)}, from the average {_level(base, points)}"
     trust = "exact" if result.exact else "estimated; whiskers hold 95%"
-    unit = "percentage points" if points else f"{result.space} units"
+    unit = "percentage points" if points else _UNITS.get(result.space, f"{result.space} units")
     height = TOP + ROW * len(bars) + 40
     scale = _scale(base, bars)
     parts = [_bar(bar, index, start, scale, points) for index, (bar, start) in enumerate(zip(bars, _starts(base, bars), strict=True))]

@@ -13,13 +13,13 @@ import numpy as np
 from whyglass.core import registry
 from whyglass.core.attribution import Attribution
 from whyglass.core.background import default_background
-from whyglass.core.errors import UnsupportedError
+from whyglass.core.errors import InputError, UnsupportedError
 from whyglass.core.model import Model
 from whyglass.core.rescue import rescue
 from whyglass.core.schema import Dataset
 from whyglass.core.version import VERSION
 from whyglass.core.view import View
-from whyglass.views import page_model
+from whyglass.views import interactions, own_terms, page_model
 from whyglass.views.answers import Answers, stream
 from whyglass.views.frozen import freeze
 from whyglass.views.measures import measure
@@ -56,7 +56,16 @@ def build(
 
     Returns:
         The View; hosts carry it.
+
+    Raises:
+        InputError: If the rows do not belong together, or ``data`` is given for a result that is shown without its model.
     """
+    given, wrapped = result, model
+    if result is not None and own_terms.alone(result):
+        if data is not None:
+            msg = "A result over groups of columns, or of the log loss, is shown on its own rows. Leave data= out."
+            raise InputError(msg)
+        result, model, ask = own_terms.as_players(result), None, None
     output = _shown_output(result, model)
     shown = gather(result, model, data, split, output)
     background = _unknown(model, shown)
@@ -65,6 +74,9 @@ def build(
     subject = Subject(shown, model, ask, background, output, space, result, page)
     answers = Answers(subject)
     meta = _meta(subject, options.get("theme", "auto"))
+    if given is not None and result is not None and own_terms.alone(given):
+        labels = wrapped.provenance.get("labels", {}) if wrapped else {}
+        meta |= {k: labels[k] for k in ("title", "noun") if k in labels} | {"subtitle": own_terms.note(result, given)}
     view = View(
         name="workbench",
         meta=meta,
@@ -149,6 +161,7 @@ def _meta(subject: Subject, theme: str) -> dict[str, Any]:
         "splits": list(SPLITS),
         "page_model": _page_meta(subject),
         "background": {"table": "background", "rows": len(subject.background) if subject.background else 0},
+        "interactions": interactions.offered(subject),
         "metrics": figures,
         "calibration": calibration,
         "python": _python(subject),
@@ -195,9 +208,13 @@ def _primary(shown: Shown, words: dict[str, Any]) -> list[int]:
 def _python(subject: Subject) -> dict[str, Any]:
     given = subject.result.provenance if subject.result is not None else None
     method = f', method="{given.method}"' if given is not None and not given.method.startswith("shap") else ""
+    asked = given.params if given is not None else {}
+    more = "".join(f", {name}={asked[name]!r}" for name in ("groups", "interactions") if asked.get(name))
+    if asked.get("space") == "log_loss":
+        more += ", space='log_loss', y=y_test"
     frame = subject.shown.parts[0].frame
     imports = ["import whyglass as wg", *(["import polars as pl"] if frame == "polars" else [])]
-    return {"model": "model", "imports": imports, "call": f"wg.explain(model, X_test{method})", "frame": frame}
+    return {"model": "model", "imports": imports, "call": f"wg.explain(model, X_test{method}{more})", "frame": frame}
 
 
 def _chunks(subject: Subject) -> list[list[int]]:
@@ -242,6 +259,7 @@ def _first_state(subject: Subject, rows: int) -> dict[str, Any]:
         "pin": None,
         "tab": "case",
         "fact": -1,
+        "partner": -1,
         "space": "probability" if subject.space != "margin" else "margin",
         "output": subject.output,
     }

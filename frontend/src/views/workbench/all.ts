@@ -9,6 +9,7 @@ import { Calibration } from "./calibration";
 import { Waiting } from "./centre";
 import { Dependence } from "./dependence";
 import { type Desk, useDesk } from "./desk";
+import { HeatMap } from "./heatmap";
 import { Read } from "./reading";
 import { measuredOn } from "./side";
 import { SwarmAxis, SwarmRow } from "./swarm";
@@ -32,11 +33,11 @@ function Lead({ world }: { world: World }): VNode | null {
   const { words } = useDesk();
   const size = (f: FactAtLarge): string => words.push(f.size.mean, "probability").replace(/^[+\u00b1]/, "");
   const [first, ...next] = world.facts.filter((f) => !words.push(f.size.mean, "probability").startsWith("\u00b1")).slice(0, 3);
-  if (!first) return html`<p class="lead">No fact moves the prediction of these ${words.many}.</p>` as VNode;
+  if (!first) return html`<p class="lead">No fact moves ${words.what} of these ${words.many}.</p>` as VNode;
   const unit = words.unitName("probability");
   const others = next.map((f, k) => html`${k ? " and " : ""}<b>${words.name(f.column)}</b> (${size(f)})`);
   return html`<p class="lead">
-    The model leans most on <b>${words.name(first.column)}</b>, which moves the prediction by ${size(first)}${unit && ` ${unit}`} on
+    The model leans most on <b>${words.name(first.column)}</b>, which moves ${words.what} by ${size(first)}${unit && ` ${unit}`} on
     average${others.length ? html`, then on ${others}` : ""}.
   </p>` as VNode;
 }
@@ -107,7 +108,7 @@ function Grid({ world }: { world: World }): VNode {
       <header class="ghead">
         <h2>All facts <${Read} part="swarm" /></h2>
         <span class="cap"
-          >${count(world.ids.length)} ${words.many}: <span class="down">← lowers</span>, <span class="up">raises →</span> the prediction. Dot shade: <i class="ramp"></i> low
+          >${count(world.ids.length)} ${words.many}: <span class="down">← lowers</span>, <span class="up">raises →</span> ${words.what}. Dot shade: <i class="ramp"></i> low
           to high value.${how}</span
         >
         <span class="cap">Mean size of its push${unit}, 95% interval</span>
@@ -118,6 +119,6 @@ function Grid({ world }: { world: World }): VNode {
       <${SwarmAxis} world=${world} />
       ${world.facts.length > shown.length && html`<button class="link" onClick=${() => setAll(true)}>${count(world.facts.length - shown.length)} more facts</button>`}
     </section>
-    <div class="gside"><${Dependence} world=${world} column=${fact} /><${Calibration} /></div>
+    <div class="gside"><${Dependence} world=${world} column=${fact} /><${HeatMap} world=${world} /><${Calibration} /></div>
   </div>` as VNode;
 }

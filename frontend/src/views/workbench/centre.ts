@@ -10,6 +10,7 @@ import { Facts } from "./facts";
 import { neverTogether } from "./odd";
 import { PredictionScale } from "./scale";
 import { asText, type Piece, sentence } from "./sentence";
+import { Together } from "./together";
 
 export function Centre(): VNode {
   const desk = useDesk();
@@ -23,7 +24,7 @@ export function Centre(): VNode {
     </section>` as VNode;
   }
   return html`<section class="mid" aria-label="Selected case">
-    <${Crumb} /><${Hero} /><${PredictionScale} /><${ProblemBox} /><${Facts} /><${Edits} />
+    <${Crumb} /><${Hero} /><${PredictionScale} /><${ProblemBox} /><${Facts} /><${Edits} /><${Together} />
   </section>` as VNode;
 }
 
@@ -116,6 +117,7 @@ function Hero(): VNode {
   const shownBase = margin ? (meta.base ?? NaN) : base;
   const pieces = sentence({
     edited: answers.edited.value.length > 0,
+    opening: words.logLoss ? `The log loss of this ${words.one} is ` : "",
     regression: words.regression,
     prediction: p,
     base: shownBase,

@@ -10,9 +10,10 @@ import { meanOf, quantile } from "../../parts/stats";
 import { type Desk, useDesk } from "./desk";
 import { ticksBetween } from "./layout";
 import { Read } from "./reading";
+import { partnerOf, shades, ShadeWords } from "./shade";
 import { dotTip, pushTick } from "./swarm";
 import { useWidth } from "./width";
-import { type Partner, partnerOf, type World } from "./world";
+import type { World } from "./world";
 
 const MOST_DOTS = 2000;
 const MOST_CATEGORIES = 16;
@@ -47,13 +48,13 @@ export function Dependence({ world, column }: { world: World; column: number }):
   const desk = useDesk();
   const { words, meta } = desk;
   const [ref, width] = useWidth(400);
-  const partner = useMemo(() => partnerOf(desk.rows, world, column), [world, column]);
+  const chosen = desk.store.state.value.partner;
+  const partner = useMemo(() => partnerOf(desk, world, column, chosen), [world, column, chosen, desk.pairs.large.value]);
   const drawing = useMemo(
     () => (meta.columns[column].kind === "categorical" ? strips(desk, world, column, width) : scatter(desk, world, column, width)),
     [world, column, width],
   );
-  const tones = partner ? world.shades(partner.column) : null;
-  const shade = partner && tones ? (tones.some((t) => t >= 0) ? tones : groupShades(world, column, partner)) : null;
+  const shade = useMemo(() => (partner ? shades(world, column, partner.column) : null), [world, column, partner?.column]);
   const colour = (i: number): string => {
     const t = shade ? shade[i] : -1;
     if (shade) return t < 0 ? "var(--wg-ghost)" : `var(--wg-v${t})`;
@@ -98,35 +99,9 @@ export function Dependence({ world, column }: { world: World; column: number }):
       ${drawing.marks.map((m) => html`<path d=${`M${m.x0} ${m.y0}L${m.x1} ${m.y1}`} class="mean wide" /><circle cx=${m.x} cy=${m.y} r="3.4" class="point ring" />`)}
       ${drawing.texts.map((t) => html`<text x=${t.x} y=${t.y} text-anchor=${t.anchor} class=${t.strong ? "strong" : ""}>${t.text}</text>`)}
     </svg>
-    ${partner && html`<p class="cap">${partnerWords(desk, world, column, partner)}</p>`}
+    ${partner && html`<p class="cap" data-partner=${meta.columns[partner.column].name}><${ShadeWords} world=${world} column=${column} partner=${partner} /></p>`}
     <p class="cap">Association in this model, not cause and effect: changing ${name} in life need not change the outcome.</p>
   </section>` as VNode;
-}
-
-/** Shades of an unordered partner: its categories in order of the mean push of `column`. */
-function groupShades(world: World, column: number, partner: Partner): Int8Array {
-  const order = groupOrder(world, column, partner);
-  const shade = new Map(order.map((code, k) => [code, order.length > 1 ? Math.round((3 * k) / (order.length - 1)) : 3]));
-  return Int8Array.from(world.values(partner.column), (v) => shade.get(v) ?? -1);
-}
-
-function groupOrder(world: World, column: number, partner: Partner): number[] {
-  const groups = new Map<number, number[]>();
-  world.values(partner.column).forEach((v, i) => {
-    if (!Number.isNaN(v)) groups.set(v, [...(groups.get(v) ?? []), world.pushes(column)[i]]);
-  });
-  const means = [...groups].map(([code, values]) => [code, meanOf(values).mean] as const);
-  return means.sort((a, b) => a[1] - b[1]).map(([code]) => code);
-}
-
-function partnerWords(desk: Desk, world: World, column: number, partner: Partner): VNode {
-  const { words } = desk;
-  const ordered = world.shades(partner.column).some((t) => t >= 0);
-  const title = words.name(partner.column);
-  if (ordered) return html`Dot shade: ${title}, low <i class="ramp"></i> high. Of all facts it changes this effect most.` as VNode;
-  const order = groupOrder(world, column, partner);
-  const ends = [...new Set([order[0], order[order.length - 1]])].map((code) => words.value(partner.column, code));
-  return html`Dot shade: ${title}, from ${ends[0]} <i class="ramp"></i> to ${ends[ends.length - 1]}. Of all facts it changes this effect most.` as VNode;
 }
 
 function pushRange(push: Float64Array): [number, number] {

@@ -10,6 +10,7 @@ import { hasUrl, openStore, readShare, type Store, writeShare } from "../../part
 import type { Tips } from "../../parts/tooltip";
 import { copyText } from "../../parts/dialog";
 import { Answers } from "./answers";
+import { Pairs } from "./pairs";
 import { Rows } from "./rows";
 import type { Words } from "./words";
 
@@ -25,6 +26,7 @@ export function defaults(meta: Meta): State {
     pin: null,
     tab: "case",
     fact: -1,
+    partner: -1,
     space: "probability",
     output: meta.output,
   };
@@ -36,6 +38,7 @@ export class Desk {
   readonly store: Store<State>;
   readonly rows: Rows;
   readonly answers: Answers;
+  readonly pairs: Pairs;
   readonly words: Words;
   readonly dialog = signal<DialogName>("");
   readonly toast = signal("");
@@ -52,6 +55,7 @@ export class Desk {
     this.store = openStore(link, defaults(link.meta));
     this.rows = new Rows(link, this.store);
     this.answers = new Answers(this.rows);
+    this.pairs = new Pairs(this.rows, this.answers);
     this.words = this.rows.words;
     this.settleCase();
     this.theme.value = mounted.theme();

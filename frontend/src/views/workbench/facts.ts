@@ -65,7 +65,8 @@ export function Facts(): VNode {
   const base = answers.answer.value?.value.base;
   const from = base === undefined ? "" : `, from the average ${words.tick(base, space)}`;
   const unit = words.unitName(space);
-  const head = `What it added${unit ? `, in ${unit === "margin" ? "margin units" : unit}` : ""}${from}`;
+  const added = words.logLoss ? "What it added to the log loss (to the right: more wrong)" : "What it added";
+  const head = `${added}${unit ? `, in ${unit === "margin" ? "margin units" : unit}` : ""}${from}`;
   const canMore = desk.meta.columns.length > 12;
   return html`<div class=${now.stale ? "rows stale" : "rows"} data-stale=${now.stale ? "true" : "false"} data-exact=${answers.answer.value?.value.exact ? "true" : "false"}>
     <div class="rh"><span>What is known</span><span>${head} <${Read} part="bars" /></span><span>What if it were different <${Read} part="curves" /></span></div>

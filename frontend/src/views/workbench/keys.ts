@@ -3,6 +3,7 @@
 // holds nothing but the view, keys pressed with no focus at all are the view's too.
 
 import type { Desk } from "./desk";
+import { movePair } from "./heatmap";
 import { walk } from "./mapview";
 import { stepControl } from "./control";
 import { saveFile } from "./save";
@@ -82,6 +83,7 @@ function onPart(desk: Desk, key: string, target: Element): boolean {
   }
   if (target.matches(".list")) return inList(desk, key);
   if (target.matches("[role=tab]") && (key === "ArrowRight" || key === "ArrowLeft")) return otherTab(desk);
+  if (target.hasAttribute("data-pair")) return movePair(desk, target, key);
   if (target.matches("[data-fact]") && (key === "ArrowDown" || key === "ArrowUp")) return otherFact(target, key === "ArrowDown");
   return false;
 }

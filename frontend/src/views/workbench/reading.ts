@@ -5,7 +5,7 @@ import type { VNode } from "preact";
 import { useState } from "preact/hooks";
 import { type Desk, useDesk } from "./desk";
 
-export type PartName = "map" | "scale" | "bars" | "curves" | "swarm" | "dependence" | "calibration" | "alike";
+export type PartName = "map" | "scale" | "bars" | "curves" | "swarm" | "dependence" | "calibration" | "alike" | "pairs" | "together";
 
 function sentences(part: PartName, desk: Desk): string {
   const { words } = desk;
@@ -16,11 +16,13 @@ function sentences(part: PartName, desk: Desk): string {
     scale: chance
       ? `The needle is the prediction, on a line from 0 to 100%. The soft band says how many held-out ${many} with about this score really had the outcome, so a band around the needle means that the percentage can be believed.`
       : `The needle is the prediction, on a line from the smallest to the largest one made for these ${many}. The tick shows the average, and what was recorded where it is known.`,
-    bars: `Start at the average on top and follow the bars down: each fact moves the prediction to the right (orange) or to the left (blue), and the last one ends at the prediction. A bar speaks of the model's arithmetic for this case, not of cause and effect.`,
+    bars: `Start at the average on top and follow the bars down: each fact moves ${words.what} to the right (orange) or to the left (blue), and the last one ends at ${words.logLoss ? "that of this case" : "the prediction"}. A bar speaks of the model's arithmetic for this case, not of cause and effect.`,
     curves: `Each curve shows what the model would say if only this fact were different, with the dot where it is now. The dotted line is ${desk.meta.decision === null ? "the average" : "the decision line"}; drag the dot to try another value.`,
-    swarm: `Each dot is one of the ${many}: to the right of the line the fact raised the prediction, to the left it lowered it. Dark dots have high values, light dots low ones, grey where values have no order.`,
+    swarm: `Each dot is one of the ${many}: to the right of the line the fact raised ${words.what}, to the left it lowered it. Dark dots have high values, light dots low ones, grey where values have no order.`,
     dependence: `Across is the value of the fact, ${chance ? "upwards the points" : "upwards the amount"} that it added for each of the ${many}. Black marks are the mean with its 95% interval; two clouds of different shade hint that another fact changes its effect.`,
     calibration: `Across is the score that was given, upwards how often the outcome really happened among held-out ${many} with that score. Marks on the dashed line mean that the percentages can be taken at their word.`,
+    pairs: `Each square is a pair of facts: the darker, the more the effect of one depends on the other. It says how far the two together are from the sum of what each does alone, on average over ${many}, whichever way.`,
+    together: `The bars share out what facts do together evenly among them. A pair with a plus moves ${words.what} up by more than its two facts would one by one, a pair with a minus by less.`,
     alike: `These lie closest to this case on the map, so the model reasons alike about them. Press one to open it.`,
   };
   return texts[part];

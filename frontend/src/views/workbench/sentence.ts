@@ -13,6 +13,8 @@ export interface Push {
 
 export interface SentenceInput {
   readonly edited: boolean;
+  /** How it begins, where it does not speak of a prediction. */
+  readonly opening?: string;
   readonly regression: boolean;
   readonly prediction: number;
   readonly base: number;
@@ -61,7 +63,7 @@ export function sentence(input: SentenceInput): Piece[] {
   const { prediction, base, regression, level, outcome } = input;
   const said = regression || (!outcome && !input.output) ? level(prediction) : outcome ? `${level(prediction)} likely to ${outcome}` : `${level(prediction)} for ${input.output}`;
   const out: Piece[] = [
-    plain(input.edited ? "With your changes the model would say " : "The model says "),
+    plain(input.opening || (input.edited ? "With your changes the model would say " : "The model says ")),
     { text: said, tone: "strong" },
     plain(`, ${compare(prediction, base, level(base), regression, level)}.`),
   ];

@@ -23,7 +23,7 @@ export function SwarmRow({ fact, world, most, pressed }: Props): VNode {
   const { words, meta } = desk;
   const { column, size } = fact;
   const half = Number.isFinite(size.half) ? size.half : 0;
-  const choose = (): void => desk.store.set({ fact: column });
+  const choose = (): void => desk.store.set({ fact: column, partner: -1 });
   const written = words.push(size.mean, "probability").replace("+", "");
   const label = `${words.title(column)}: mean size of its push ${written}, 95% interval ± ${words.spread(half, "probability")}`;
   const share = (v: number): string => `${(66 * Math.max(0, v)) / most}%`;

@@ -116,6 +116,21 @@ export class Words {
     return `\u2248 ${space === "margin" ? signed(Number(v.toPrecision(1))) : this.pushWhole(v, space)}`;
   }
 
+  /** What the values add up to. */
+  get what(): string {
+    return this.logLoss ? "the log loss" : "the prediction";
+  }
+
+  /** Whether the values say what makes the model more or less wrong. */
+  get logLoss(): boolean {
+    return this.meta.space === "log_loss";
+  }
+
+  /** The unit behind a number that is written without one. */
+  unitWords(space: Space): string {
+    return space === "margin" ? "margin units" : this.unitName(space);
+  }
+
   unitName(space: Space): string {
     if (space === "margin") return "margin";
     return this.regression ? "" : "points";

@@ -1,7 +1,7 @@
 // The sampled cases as columns, for the All-cases tab: values, pushes, importance, partners.
 
 import { computed, type ReadonlySignal } from "@preact/signals";
-import { interaction, type Mean, meanOf, quantile, ranks } from "../../parts/stats";
+import { type Mean, meanOf, quantile, ranks } from "../../parts/stats";
 import { bySize, niceStep } from "./layout";
 import type { Rows, Sample } from "./rows";
 
@@ -59,29 +59,6 @@ export function worldOf(rows: Rows, sample: Sample): World {
       return Int8Array.from(ranks(valuesOf(j), true), (r) => (Number.isNaN(r) ? -1 : Math.min(3, Math.floor(r * 4))));
     },
   };
-}
-
-export interface Partner {
-  readonly column: number;
-  /** Share of the variance at alike values that it explains. */
-  readonly strength: number;
-}
-
-const WORTH = 0.12;
-const MOST_SEARCHED = 40;
-
-/** The fact that changes the effect of `column` most, null when none does by much. */
-export function partnerOf(rows: Rows, world: World, column: number): Partner | null {
-  const x = world.values(column);
-  const push = world.pushes(column);
-  let best: Partner | null = null;
-  for (const { column: other } of world.facts.slice(0, MOST_SEARCHED)) {
-    if (other === column) continue;
-    const about = rows.meta.columns[other];
-    const strength = interaction(x, push, world.values(other), about.kind === "categorical" && !about.ordered);
-    if (strength > (best?.strength ?? WORTH)) best = { column: other, strength };
-  }
-  return best;
 }
 
 /** The world of a view, computed when it is first looked at. */
