@@ -32,13 +32,13 @@ class Cells(NamedTuple):
     """What is filled, and by which rule.
 
     Attributes:
-        first: int64 (groups + 1,), first cell of each group.
+        place: int64 (entries, width), first cell of every strip: group by group, its players, then its pairs.
         cells: float64, the strips, one after the other.
         nodes: float64, Gauss-Legendre nodes on [0, 1], one row an order.
         weights: float64, their weights.
     """
 
-    first: Longs
+    place: Longs
     cells: Floats
     nodes: Floats
     weights: Floats
@@ -178,30 +178,30 @@ def index_of(leaf: Leaf, at: int, other: int, size: int) -> None:
 
 
 @inlined
-def add_strip(leaf: Leaf, cells: Floats, first: int, patterns: int, value: Floats) -> None:
+def add_strip(leaf: Leaf, into: Cells, place: Longs, patterns: int, value: Floats) -> None:
     """Add the leaf's gains to the strips of one target, one strip an output."""
     for k in range(value.shape[0]):
         v = value[k]
-        strip = cells[first + k * patterns : first + (k + 1) * patterns]
+        strip = into.cells[place[k] : place[k] + patterns]
         for p in range(patterns):
             strip[p] += v * leaf.gain[leaf.pattern[p]]
 
 
 @inlined
-def add_leaf(leaf: Leaf, count: int, into: tuple[Floats, int, int, int], value: Floats) -> None:
+def add_leaf(leaf: Leaf, into: Cells, spot: tuple[int, int, int, int], value: Floats) -> None:
     """Add one leaf to all strips of its group."""
-    cells, first, patterns, pair_first = into
-    size, width = 1 << count, value.shape[0]
+    count, first, pair_first, patterns = spot
+    size = 1 << count
     for at in range(count):
         share_of(leaf, at, size)
-        add_strip(leaf, cells, first + leaf.who[at] * width * patterns, patterns, value)
+        add_strip(leaf, into, into.place[first + leaf.who[at]], patterns, value)
     if leaf.sums.shape[0] == 2:
         return
     for at in range(count):
         for other in range(at):
             index_of(leaf, at, other, size)
             a, b = min(leaf.who[at], leaf.who[other]), max(leaf.who[at], leaf.who[other])
-            add_strip(leaf, cells, pair_first + leaf.slot[a, b] * width * patterns, patterns, value)
+            add_strip(leaf, into, into.place[pair_first + leaf.slot[a, b]], patterns, value)
 
 
 @inlined
@@ -245,9 +245,9 @@ def fill_cells(grid: Grid, part: tuple[int, int, bool], value: Floats, law: tupl
     bit, inner, leaves = np.zeros(trees.feature.shape[0], np.int32), np.zeros(MOST_BITS + 2, np.int32), np.zeros(MOST_BITS + 2, np.int32)
     room, nothing = np.zeros(1 << MOST_BITS), np.zeros(0)
     for g in range(part[0], part[1]):
-        node, first, patterns = groups.node[g], cells.first[g], 1 << groups.bits[g]
+        node, patterns = groups.node[g], 1 << groups.bits[g]
         path, total = open_group(grid, g, leaf)
-        pair_first = first + total * value.shape[1] * patterns
+        first = groups.start[g, 1] + groups.start[g, 2]
         leaf_count = list_below(trees, node, inner, leaves)
         for at in range(shape.below[node]):
             bit[shape.slot[inner[at]]] = path + at
@@ -261,4 +261,4 @@ def fill_cells(grid: Grid, part: tuple[int, int, bool], value: Floats, law: tupl
                 for p in range(patterns):
                     shown[leaf.pattern[p]] += law[1][law[0][g] + p]
             integrate(leaf, count, shown, (cells.nodes, cells.weights))
-            add_leaf(leaf, count, (cells.cells, first, patterns, pair_first), value[at])
+            add_leaf(leaf, cells, (count, first, first + total, patterns), value[at])

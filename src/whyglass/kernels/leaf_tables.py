@@ -213,30 +213,48 @@ def count_patterns(grid: Grid, part: tuple[int, int], X: Floats, law: tuple[Long
                 law[1][first + index[r]] += 1.0
 
 
-def _look_ups(trees: Trees, groups: Groups, cell: Longs, patterns: Longs, size: tuple[int, int, int]) -> tuple[Longs, Ints, Ints]:
-    """The look-ups in the order they are made, where each unit starts, and the pairs of players that are targets."""
-    width, outputs, players = size
+class Layout(NamedTuple):
+    """Where strips lie and in which order they are looked up."""
+
+    unit: Ints
+    strip: Longs
+    place: Longs
+    pairs: Ints
+    size: int
+
+
+def _entries(groups: Groups, players: int) -> tuple[Longs, Longs, Ints]:
+    """Group and target (of one output) of every strip, in the order of the groups; and the pairs that are targets."""
     count = np.diff(groups.start, axis=0)
     of_player, of_pair = (np.repeat(np.arange(len(groups.node)), count[:, at]) for at in (1, 2))
-    local = np.arange(len(of_player)) - groups.start[of_player, 1]
-    local_pair = np.arange(len(of_pair)) - groups.start[of_pair, 2] + count[of_pair, 1]
     met = np.sort(groups.player[groups.start[of_pair, 1][:, None] + groups.pair], axis=1)
     known, at = np.unique(met[:, 0].astype(np.int64) * players + met[:, 1], return_inverse=True)
     group = np.concatenate([of_player, of_pair])
-    target = np.concatenate([groups.player.astype(np.int64), players + at]) * outputs
-    first = np.concatenate([local, local_pair])
-    output = np.maximum(trees.tree_output, 0)[groups.tree[group]] if width == 1 and outputs > 1 else np.zeros(len(group), np.int64)
+    target = np.concatenate([groups.player.astype(np.int64), players + at])
+    order = np.argsort(group, kind="stable")
+    return group[order], target[order], np.stack([known // players, known % players], axis=1).astype(np.int32)
+
+
+def _lay_out_strips(trees: Trees, groups: Groups, width: int, outputs: int, players: int) -> Layout:
+    """Strips in the order of their look-ups: unit by unit, target by target, neighbours in memory too."""
+    group, target, pairs = _entries(groups, players)
+    targets = (players + len(pairs)) * outputs
+    output = np.maximum(trees.tree_output, 0)[groups.tree[group]] if width == 1 and outputs > 1 else 0
+    target = ((target * outputs + output)[:, None] + np.arange(width)).reshape(-1)
+    group = np.repeat(group, width)
     new_tree = np.flatnonzero(np.diff(groups.tree, prepend=-1))
     in_tree = np.arange(len(groups.node)) - np.repeat(new_tree, np.diff(np.append(new_tree, len(groups.node))))
     starts = np.flatnonzero(in_tree % UNIT == 0)
     unit = np.cumsum(in_tree % UNIT == 0) - 1
-    every = [np.stack([target + output + k, group, cell[group] + (first * width + k) * patterns[group]], axis=1) for k in range(width)]
-    strip = np.concatenate(every)
-    order = np.argsort(unit[strip[:, 1]] * (target.max(initial=0) + outputs + 1) + strip[:, 0], kind="stable")
-    strip = np.ascontiguousarray(strip[order])
-    bounds = np.searchsorted(unit[strip[:, 1]], np.arange(len(starts) + 1))
+    order = np.argsort(unit[group] * np.int64(targets) + target, kind="stable")
+    size = (np.int64(1) << groups.bits.astype(np.int64))[group[order]]
+    first = np.cumsum(size) - size
+    place = np.zeros(len(order), np.int64)
+    place[order] = first
+    bounds = np.searchsorted(unit[group[order]], np.arange(len(starts) + 1))
     units = np.stack([np.append(starts, len(groups.node)), bounds], axis=1).astype(np.int32)
-    return strip, units, np.stack([known // players, known % players], axis=1).astype(np.int32)
+    strip = np.ascontiguousarray(np.stack([target[order], group[order], first], axis=1))
+    return Layout(units, strip, place.reshape(-1, width), pairs, int(size.sum()))
 
 
 def build(
@@ -268,24 +286,24 @@ def build(
     grid, mirrored = Grid(trees, shape, groups), is_mirrored(trees)
     value = np.ascontiguousarray(trees.value[:, :1]) if mirrored else trees.value
     outputs, count = 1 if mirrored else len(trees.base), int(who.max(initial=-1)) + 1
-    patterns = np.int64(1) << groups.bits.astype(np.int64)
-    used = (groups.start[1:, 1:] - groups.start[:-1, 1:]).sum(axis=1).astype(np.int64) * value.shape[1] * patterns
-    cell = np.concatenate([[0], np.cumsum(used)]).astype(np.int64)
-    strip, units, met = _look_ups(trees, groups, cell, patterns, (value.shape[1], outputs, count))
-    cells = np.zeros(int(cell[-1]))
-    law_start = np.concatenate([[0], np.cumsum(patterns)]).astype(np.int64)
-    law = np.zeros(0)
+    layout = _lay_out_strips(trees, groups, value.shape[1], outputs, count)
+    strips = Strips(layout.unit, layout.strip, np.zeros(layout.size))
     parts = _parts(len(groups.node), executor)
-    if background is not None:
-        rows = matrix(background)
-        law = np.zeros(int(law_start[-1]))
-        run(lambda part: count_patterns(grid, (part.start, part.stop), rows, (law_start, law)), parts, executor)
-        law /= len(rows)
-    nodes, weights = legendre((MOST_BITS + 1) // 2)
-    into = Cells(cell, cells, nodes, weights)
-    run(lambda part: fill_cells(grid, (part.start, part.stop, pairs), value, (law_start, law), into), parts, executor)
-    strips = Strips(units, strip, cells)
-    return Tables(grid, strips, count, outputs, mirrored, met, _rest(trees, shape, groups), cells.nbytes)
+    law = _law(grid, background, parts, executor)
+    into = Cells(layout.place, strips.cells, *legendre((MOST_BITS + 1) // 2))
+    run(lambda part: fill_cells(grid, (part.start, part.stop, pairs), value, law, into), parts, executor)
+    return Tables(grid, strips, count, outputs, mirrored, layout.pairs, _rest(trees, shape, groups), strips.cells.nbytes)
+
+
+def _law(grid: Grid, background: Any, parts: list[slice], executor: Blocks | None) -> tuple[Longs, Floats]:
+    """Where the shares of each group begin, and the shares of background rows that show each pattern; none without rows."""
+    start = np.concatenate([[0], np.cumsum(np.int64(1) << grid.groups.bits.astype(np.int64))])
+    if background is None:
+        return start, np.zeros(0)
+    rows, shares = matrix(background), np.zeros(int(start[-1]))
+    run(lambda part: count_patterns(grid, (part.start, part.stop), rows, (start, shares)), parts, executor)
+    shares /= len(rows)
+    return start, shares
 
 
 def _parts(groups: int, executor: Blocks | None) -> list[slice]:
