@@ -129,7 +129,7 @@ def test_too_many_columns_for_every_coalition():
     model = Model("Wide", "trees", "regression", ("y",), schema, {"trees": lambda: forest}, data=data)
     with pytest.raises(UnsupportedError, match="up to 14"):
         tree_enumerated.explain(Ask(model, data))
-    with pytest.raises(UnsupportedError, match="up to 11"):
+    with pytest.raises(UnsupportedError, match="up to 14"):
         enumerated.explain(Ask(model, data))
     small = forest_model()
     with pytest.raises(UnsupportedError, match="32 coalitions"):

@@ -19,9 +19,11 @@ class Columns:
 
     Attributes:
         background: float64 (rows, columns), encoded; all unknown columns of an evaluation come from the same row.
+        player: int32 (columns,), the player each column belongs to; None when each column is its own.
     """
 
     background: Matrix
+    player: NDArray[np.int32] | None = None
 
     def __post_init__(self) -> None:
         if not len(self.background):
@@ -30,23 +32,27 @@ class Columns:
 
     @property
     def players(self) -> int:
-        """How many columns there are."""
-        return int(self.background.shape[1])
+        """How many players there are."""
+        return int(self.background.shape[1] if self.player is None else self.player.max(initial=-1) + 1)
 
     @property
     def repeats(self) -> int:
         """Model rows that one evaluation takes."""
         return len(self.background)
 
-    def fill(self, case: Matrix, coalitions: Bits) -> Matrix:
+    def fill(self, cases: Matrix, coalitions: Bits) -> Matrix:
         """The rows to ask the model about.
 
         Args:
-            case: float64 (columns,), the row explained.
-            coalitions: bool (evaluations, columns), True where the column is known.
+            cases: float64 (cases, columns), or (columns,) for one of them: the rows explained.
+            coalitions: bool (evaluations, players), True where the player is known.
 
         Returns:
-            float64 (evaluations * background rows, columns), the rows of one evaluation next to each other.
+            float64 (cases * evaluations * background rows, columns), the rows of one evaluation next to each other.
         """
-        filled = np.where(coalitions[:, None, :], case, self.background)
-        return filled.reshape(-1, self.players)
+        known = coalitions if self.player is None else coalitions[:, self.player]
+        each = np.atleast_2d(cases)
+        filled = np.empty((len(each), len(known), *self.background.shape))
+        filled[:] = self.background
+        np.copyto(filled, each[:, None, None, :], where=known[None, :, None, :])
+        return filled.reshape(-1, self.background.shape[1])

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from whyglass.core.ask import Ask
-from whyglass.core.errors import ModelError, UnsupportedError
+from whyglass.core.errors import InputError, ModelError, UnsupportedError
 from whyglass.core.model import Model
+from whyglass.core.outcomes import class_positions
 from whyglass.core.rescue import rescue
 from whyglass.explainers.links import linked_space, through
 from whyglass.explainers.maskers.tabular import Columns
-from whyglass.explainers.shapley.answers import OUT_OF_TIME, output_names
+from whyglass.explainers.shapley.answers import output_names
 from whyglass.explainers.shapley.linear import contributions
 from whyglass.kernels import forest as sums
 
@@ -22,12 +23,8 @@ Array = NDArray[np.float64]
 Bits = NDArray[np.bool_]
 Predict = Callable[[Array], Array]
 
-_CELLS = 4_000_000  # numbers in one call of the model: large enough to be worth a call, small enough for any memory
-_CELLS_TIMED = 400_000  # the same under a time budget, which cannot interrupt a call
-
-
-class RowError(Exception):
-    """One row cannot be explained; the message is its status."""
+NO_OUTCOME = "no outcome is recorded for this row, so nothing says how wrong the model is"
+_SURE = float(np.finfo(np.float64).eps)  # a probability of zero counts as this one, so that no loss is infinite
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,34 +37,85 @@ class Game:
         space: What the outputs are.
         compiled: Whether our own evaluation of the trees or coefficients answers instead of the user's model; it may be
             called from several threads.
+        width: Outputs of ``predict``.
+        labels: int (explained rows,), position of each row's recorded class, -1 where there is none; None unless the game is
+            the loss.
     """
 
     predict: Predict
     names: tuple[str, ...]
     space: str
     compiled: bool
+    width: int
+    labels: NDArray[np.intp] | None = None
+
+    def average(self, said: Array, rows: NDArray[np.intp]) -> Array:
+        """What predictions mean for the rows explained, averaged over the background.
+
+        Args:
+            said: float64 (rows, evaluations, background rows, the model's outputs).
+            rows: Positions of the rows explained.
+
+        Returns:
+            float64 (rows, evaluations, outputs).
+        """
+        if self.labels is None:
+            return np.asarray(said.mean(axis=2))
+        own = np.take_along_axis(said, self.labels[rows][:, None, None, None], axis=3)
+        return np.asarray(-np.log(np.maximum(own, _SURE)).mean(axis=2))
+
+    def nothing(self, said: Array, rows: int) -> Array:
+        """The answer about each explained row when no column is known: float64 (rows, outputs).
+
+        Args:
+            said: float64 (background rows, the model's outputs).
+            rows: How many rows are explained.
+        """
+        if self.labels is None:
+            return np.tile(said.mean(axis=0), (rows, 1))
+        losses = -np.log(np.maximum(said, _SURE)).mean(axis=0)
+        return np.where(self.labels >= 0, losses[self.labels], np.nan)[:, None]
 
 
 def game_of(ask: Ask) -> Game:
     """The model's prediction, or its sum when that space is asked for; trees and linear models answer in compiled form.
 
     Raises:
+        InputError: If the loss is asked for and no row has a recorded outcome.
         UnsupportedError: If the model cannot answer in the space asked for.
     """
     model = ask.model
+    if ask.space == "log_loss":
+        return _loss(ask)
     plain = "probability" if model.task == "classification" else "value"
     inner = _sums(model)
     if inner is not None:
         total, link, space, count = inner
         linked = linked_space(link, space, model.task)
         if ask.space in (None, linked) and linked == plain and _fits(model, count, link):
-            return Game(lambda X: through(total(X), link, len(model.outputs)), model.outputs, linked, compiled=True)
+            return Game(
+                lambda X: through(total(X), link, len(model.outputs)), model.outputs, linked, compiled=True, width=len(model.outputs)
+            )
         if ask.space == space:
-            return Game(total, output_names(model, count), space, compiled=True)
+            return Game(total, output_names(model, count), space, compiled=True, width=count)
     if ask.space not in (None, plain):
         msg = f"{model.name} answers in {plain} space and cannot be asked in {ask.space!r}."
         raise UnsupportedError(msg)
-    return Game(model.predict_matrix, model.outputs, plain, compiled=False)
+    return Game(model.predict_matrix, model.outputs, plain, compiled=False, width=len(model.outputs))
+
+
+def _loss(ask: Ask) -> Game:
+    """The log-loss of each row's recorded class, in place of the prediction."""
+    model = ask.model
+    if model.task != "classification":
+        msg = f"space='log_loss' asks how wrong a classifier is; {model.name} is a regression, whose squared error is not offered."
+        raise UnsupportedError(msg)
+    if ask.data.y is None:
+        msg = "space='log_loss' needs the recorded outcomes of the explained rows. Pass y=."
+        raise InputError(msg)
+    labels = np.nan_to_num(class_positions(ask.data, model.outputs), nan=-1.0).astype(np.intp)
+    plain = game_of(replace(ask, space="probability"))
+    return replace(plain, names=("log loss",), space="log_loss", labels=labels)
 
 
 def _sums(model: Model) -> tuple[Predict, str, str, int] | None:
@@ -85,70 +133,49 @@ def _fits(model: Model, count: int, link: str) -> bool:
     return len(model.outputs) == (2 if link == "sigmoid" and count == 1 else count)
 
 
-def ask_model(game: Game, rows: Array) -> Array:
-    """Predictions of rows.
-
-    Raises:
-        RowError: If the model raises, or answers something else than a finite number for each row and output.
-    """
-    try:
-        said = game.predict(rows)
-    except Exception as error:  # the user's model may raise anything, and one row must not fail the batch
-        raise RowError(_words(error)) from error
-    odd = said[~np.isfinite(said)]
-    if len(odd):
-        raise RowError(_answered(odd[0]))
-    return said
+def bad_answer(said: Array) -> str:
+    """Why an answer cannot be used; empty when every number is finite."""
+    if np.isfinite(said).all():
+        return ""
+    return "the model answered NaN" if np.isnan(said[~np.isfinite(said)][0]) else "the model answered infinity"
 
 
-def _words(error: Exception) -> str:
+def words(error: Exception) -> str:
     """What the model did; an adapter's error holds what the model itself raised as its cause."""
     cause = error.__cause__ if isinstance(error, ModelError) else error
     return str(error) if cause is None else f"the model raised {type(cause).__name__}: {cause}"
 
 
-def _answered(value: float) -> str:
-    return "the model answered NaN" if np.isnan(value) else "the model answered infinity"
+def predictions(game: Game, X: Array, rows: NDArray[np.intp]) -> tuple[Array, dict[int, str]]:
+    """What is said of the explained rows themselves, in one call, in halves where that fails, so that only the bad ones are lost.
 
-
-def predictions(game: Game, rows: Array) -> tuple[Array, dict[int, str]]:
-    """Predictions of the explained rows in one call, in halves where that fails, so that only the bad ones are lost."""
-    said, errors = rescue(game.predict, rows, len(game.names))
-    failed = {row: _words(error) for row, error in errors.items()}
-    for row, output in np.argwhere(~np.isfinite(said)):
-        failed.setdefault(int(row), _answered(said[row, output]))
-    return said, failed
-
-
-def average_answer(game: Game, masker: Columns) -> Array:
-    """What the model says when no column is known: float64 (outputs,).
-
-    Raises:
-        ModelError: If it cannot answer about the background.
-    """
-    try:
-        return np.asarray(ask_model(game, masker.background).mean(axis=0))
-    except RowError as error:
-        msg = f"The background rows cannot be used: {str(error).rstrip('.')}. Pass background= rows that the model can answer."
-        raise ModelError(msg) from error
-
-
-def coalition_answers(ask: Ask, game: Game, masker: Columns, case: Array, coalitions: Bits) -> Array:
-    """What the model says about one case for every coalition, in calls as large as memory allows.
+    Args:
+        game: The game.
+        X: float64 (rows, columns), encoded.
+        rows: Their positions among all rows explained.
 
     Returns:
-        float64 (coalitions, outputs), averaged over the background.
+        float64 (rows, outputs), and why a row has none.
+    """
+    said, errors = rescue(game.predict, X, game.width)
+    failed = {row: words(error) for row, error in errors.items()}
+    for row in np.flatnonzero(~np.isfinite(said).all(axis=1)).tolist():
+        failed.setdefault(row, bad_answer(said[row]))
+    return game.average(said[:, None, None, :], rows)[:, 0], failed
+
+
+def average_answer(game: Game, masker: Columns, rows: int) -> Array:
+    """What is said of each explained row when no column is known: float64 (rows, outputs).
 
     Raises:
-        RowError: If the model fails on it, or the time budget runs out.
+        ModelError: If the model cannot answer about the background.
     """
-    timed = ask.budget.deadline is not None
-    size = max(1, (_CELLS_TIMED if timed else _CELLS) // max(1, masker.repeats * masker.players))
-    out = np.empty((len(coalitions), len(game.names)))
-    for start in range(0, len(coalitions), size):
-        if timed and start and not ask.budget.left():
-            raise RowError(OUT_OF_TIME)
-        part = coalitions[start : start + size]
-        said = ask_model(game, masker.fill(case, part))
-        out[start : start + size] = said.reshape(len(part), masker.repeats, -1).mean(axis=1)
-    return out
+    try:
+        said = game.predict(masker.background)
+        reason, cause = bad_answer(said), None
+    except Exception as error:  # noqa: BLE001  (a user's model may raise anything; what it raised is the cause of what is raised here)
+        reason, cause = words(error).rstrip("."), error
+    if reason:
+        msg = f"The background rows cannot be used: {reason}. Pass background= rows that the model can answer."
+        raise ModelError(msg) from cause
+    return game.nothing(said, rows)

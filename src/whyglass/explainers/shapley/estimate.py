@@ -1,0 +1,85 @@
+"""From what a sample of pairs says to Shapley values: exactly where it can be, else by the odd-kernel process, with errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whyglass.explainers.shapley.designs import Design
+from whyglass.explainers.shapley.odd_kernel import process
+
+Array = NDArray[np.float64]
+MOST_PAIRS = 2047  # pairs that one process holds: a budget of 4,096; its cost grows with their cube
+_NIL = 1e-9  # a residual of order 1 that is this small a part of the largest answer is rounding
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """Shapley values of several games.
+
+    Attributes:
+        values: float64 (players, games).
+        errors: Their standard errors, float64 (players, games).
+        additive: bool (games,), whether what was seen is additive but for rounding, so that the values are too.
+        agrees: bool (games,), whether every interval of 2 standard errors meets that of the order-1 regression.
+    """
+
+    values: Array
+    errors: Array
+    additive: NDArray[np.bool_]
+    agrees: NDArray[np.bool_]
+
+
+def estimate(design: Design, differences: Array, gain: Array) -> Estimate:
+    """Estimate the Shapley values.
+
+    Args:
+        design: The pairs asked about.
+        differences: float64 (pairs, games), v(S) - v(not S).
+        gain: float64 (games,), v(all) - v(none): what the values add up to.
+    """
+    plain, spread, largest = design.values(differences, gain)
+    nil = largest <= _NIL * np.maximum(np.abs(differences).max(axis=0, initial=0.0), np.abs(gain))
+    values, errors, agrees = plain.copy(), spread, np.ones(len(gain), np.bool_)
+    rest = np.flatnonzero(~nil)
+    if len(rest) and not design.complete:
+        seen = np.concatenate([gain[None, rest], differences[:, rest]]) / 2
+        found, error = _large(design, seen) if len(differences) > MOST_PAIRS else process(design).values(seen)
+        found += (gain[rest] - found.sum(axis=0)) / design.players
+        agrees[rest] = (np.abs(found - plain[:, rest]) <= 2 * (error + spread[:, rest])).all(axis=0)
+        errors = errors.copy()
+        values[:, rest], errors[:, rest] = found, error
+    return Estimate(values, errors, nil, agrees)
+
+
+def prepare(design: Design) -> None:
+    """Work out what does not depend on any game, so that the first row does not wait for it."""
+    pairs = len(design.coalitions)
+    if not design.complete:
+        estimate(design, np.random.default_rng(0).normal(size=(pairs, 1)) + design.signs[:, :1], np.ones(1))
+
+
+def _large(design: Design, seen: Array) -> tuple[Array, Array]:
+    """Values from more pairs than one process holds: the first of them predict the others, whose surprises correct the values.
+
+    What the surprises add up to is a second estimate of what the process does not know: each size's pairs stand for those of
+    their size that the process has not seen. The two are weighed by their variances.
+    """
+    first = Design(design.coalitions[:MOST_PAIRS], design.size[:MOST_PAIRS])
+    begun = process(first)
+    values, errors = begun.values(seen[: MOST_PAIRS + 1])
+    surprise = 2 * (seen[MOST_PAIRS + 1 :] - begun.expected(seen[: MOST_PAIRS + 1], design.coalitions[MOST_PAIRS:]))
+    weights, size = design.weights[MOST_PAIRS:], design.size[MOST_PAIRS:]
+    added, variance = np.zeros_like(values), np.zeros_like(values)
+    for each, population in enumerate(design.populations, 1):
+        part = size == each
+        count, left = int(part.sum()), population - int(first.counts[each - 1])
+        if count:
+            shares = weights[part].T[:, :, None] * surprise[None, part]
+            added += left / count * shares.sum(axis=1)
+            if 1 < count < left:
+                variance += left**2 / count * (1 - count / left) * shares.var(axis=1, ddof=1)
+    trust = np.where(variance.sum(axis=0) > 0, (errors**2).sum(axis=0) / ((errors**2).sum(axis=0) + variance.sum(axis=0)), 1.0)
+    return values + trust * added, np.sqrt((1 - trust) ** 2 * errors**2 + trust**2 * variance)
