@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import itertools
 import statistics
+import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 from harness import Job, seconds, take_turns
 
-HEAD = ["case", "against", "asked", "reached", "met", "in single turns", "rows", "whyglass, a row", "peer, a row", "answers differ by"]
+HEAD = [
+    "case",
+    "against",
+    "asked",
+    "reached",
+    "met",
+    "in single turns",
+    "turns",
+    "rows",
+    "whyglass, a row",
+    "peer, a row",
+    "answers differ by",
+]
+LONGEST = 120.0  # CPU seconds one race may take, by what one turn of it took; it then has fewer turns, at least one
 Explain = Callable[[np.ndarray], np.ndarray]
 
 
@@ -68,14 +83,18 @@ def run(race: Race, turns: int) -> tuple[list[list[str]], str]:
         ours = race.explain(race.rows)
     except Exception as error:  # noqa: BLE001  (a case that cannot be run is reported, and the others still run)
         said = " ".join(f"{type(error).__name__}: {error}".replace("|", "/").split())[:160]
-        return [[race.case, p.name, _asked(p.asked), "not run", "no", said, "", "", "", ""] for p in race.peers], ""
+        return [[race.case, p.name, _asked(p.asked), "not run", "no", said, *[""] * 5] for p in race.peers], ""
     settle()
+    start = time.process_time()
     gaps = [float(np.abs(peer.explain(race.rows[: peer.few]) - ours[: peer.few]).max()) for peer in race.peers]
     jobs: dict[str, Job] = {"whyglass": lambda: race.explain(race.rows), **race.others}
     for peer in race.peers:
         jobs[peer.name] = _by_chunks(peer, race.rows)
         if peer.setup is not None:
             jobs[f"{peer.name}, set-up"] = peer.setup
+    for name in ("whyglass", *race.others):
+        jobs[name]()
+    turns = max(1, min(turns, int(LONGEST / (time.process_time() - start)) - 1))
     cpu = take_turns(jobs, turns).cpu
     batch = len(race.rows)
     lines = []
@@ -94,12 +113,14 @@ def run(race: Race, turns: int) -> tuple[list[list[str]], str]:
                 "void" if void else f"**{times(reached)}**",
                 met,
                 f"{times(ratios[0])} to {times(ratios[-1])}",
+                str(turns),
                 f"{batch:,}" if peer.few == batch else f"{batch:,}; peer {peer.few:,}, scaled",
                 seconds(statistics.median(cpu["whyglass"]) / batch),
                 seconds(statistics.median(theirs) / batch),
                 f"{gap:.0e}",
             ]
         )
+        print(*lines[-1], sep=" | ", file=sys.stderr, flush=True)
     said = "; ".join(f"{name} {seconds(statistics.median(cpu[name]) / batch)} a row" for name in race.others)
     return lines, f"{race.case}: {said}." if said else ""
 
