@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from whyglass.kernels import enumerate_forest, forest, tree_plan, tree_shap
+from whyglass.kernels import background_segments, background_walk, enumerate_forest, forest, tree_plan, tree_shap
 
 _lock = threading.Lock()
 _CHILD = "from whyglass.kernels.warm import call_all; call_all()"
@@ -48,6 +48,7 @@ def kernels() -> tuple[Callable[..., Any], ...]:
         tree_plan.expected_sums,
         tree_shap.explain_rows,
         enumerate_forest.explain_row,
+        background_segments.walk_trees,
     )
 
 
@@ -57,6 +58,7 @@ def call_all() -> None:
     forest.predict(stump, row)
     tree_shap.values(stump, row)
     enumerate_forest.values(stump, row[0], row)
+    background_walk.values(stump, row, row)
 
 
 def cached(kernel: Any) -> bool:
