@@ -33,3 +33,15 @@ test("edits are written for the caller's own kind of frame", () => {
   assert.match(code("numpy", null), /row\[0, 1\] = float\("nan"\)/);
   assert.match(code("arrow", "nurse"), /row\.to_pandas\(\)\.assign/);
 });
+
+test("groups and the log loss are asked for as they were", () => {
+  const state = { case: 4, edits: {}, filter: "all", query: "", sort: "order", brush: null, selection: null, pin: null, tab: "all", fact: 2, partner: 1, space: "probability", output: 0 } as unknown as State;
+  const python = { model: "model", imports: [], call: "why", groups: ", groups={'home': ['a', 'b']}" };
+  const code = (space: string): string => {
+    const meta = { columns: [], outputs: ["yes"], scale: "probability", space, python } as unknown as Meta;
+    return pythonFor({ meta, state, row: null, raw: (_, v) => v, level: () => "70%", prediction: 0.7 });
+  };
+  assert.match(code("probability"), /view\.state = \{"case": 4, "tab": "all", "fact": 2, "partner": 1\}/);
+  assert.match(code("probability"), /wg\.explain\(model, row, groups=\{'home': \['a', 'b'\]\}, target="yes", space="probability"\)/);
+  assert.match(code("log_loss"), /wg\.explain\(model, row, groups=.*, space="log_loss", y=y_test\[4:5\]\) {6}# log loss 70%/);
+});

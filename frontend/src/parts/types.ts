@@ -82,7 +82,7 @@ export interface Meta extends BaseMeta {
   };
   /** Held-out people scored within five points of i percent: [how many, how many had the outcome]. */
   calibration: [number, number][] | null;
-  python: { model: string; imports: string[]; call: string; frame?: string };
+  python: { model: string; imports: string[]; call: string; frame?: string; groups?: string };
   parts: { rules: boolean; counterfactuals: boolean; influence: boolean; verdict: boolean };
   frozen: { date: string; rows_shown: number; note: string } | null;
   quantisation: { [key: string]: Json } | null;

@@ -45,6 +45,12 @@ def note(result: Attribution, given: Attribution) -> str:
     return ", ".join([rows, given.provenance.method, what, *groups])
 
 
+def reason(given: Attribution) -> str:
+    """Why nothing new can be asked of such a page."""
+    what = "log loss" if given.space == "log_loss" else "groups of columns"
+    return f"A result {'of the' if what == 'log loss' else 'over'} {what} is shown as it was worked out."
+
+
 def _player(given: Dataset, name: str, members: tuple[int, ...]) -> tuple[Column, NDArray[np.float64]]:
     """One column of its own, or a category for every combination of its members' values."""
     columns = [given.schema[j] for j in members]

@@ -77,12 +77,13 @@ def build(
     if given is not None and result is not None and own_terms.alone(given):
         labels = wrapped.provenance.get("labels", {}) if wrapped else {}
         meta |= {k: labels[k] for k in ("title", "noun") if k in labels} | {"subtitle": own_terms.note(result, given)}
+        meta["page_model"]["reason"] = own_terms.reason(given)
     view = View(
         name="workbench",
         meta=meta,
         first=_first_tables(answers, meta),
         actions=answers.actions(),
-        frame_rows=shown.pick,
+        frame_rows=shown.pick if given is result or given is None else replace(shown, parts=(given.dataset,)).pick,
         theme=options.get("theme", "auto"),
     )
     view.state = _first_state(subject, meta["chunks"][0][1])
@@ -209,12 +210,12 @@ def _python(subject: Subject) -> dict[str, Any]:
     given = subject.result.provenance if subject.result is not None else None
     method = f', method="{given.method}"' if given is not None and not given.method.startswith("shap") else ""
     asked = given.params if given is not None else {}
-    more = "".join(f", {name}={asked[name]!r}" for name in ("groups", "interactions") if asked.get(name))
-    if asked.get("space") == "log_loss":
-        more += ", space='log_loss', y=y_test"
+    groups = f", groups={asked['groups']!r}" if asked.get("groups") else ""
+    more = groups + (", interactions=True" if asked.get("interactions") else "")
+    more += ', space="log_loss", y=y_test' if asked.get("space") == "log_loss" else ""
     frame = subject.shown.parts[0].frame
     imports = ["import whyglass as wg", *(["import polars as pl"] if frame == "polars" else [])]
-    return {"model": "model", "imports": imports, "call": f"wg.explain(model, X_test{method}{more})", "frame": frame}
+    return {"model": "model", "imports": imports, "call": f"wg.explain(model, X_test{method}{more})", "frame": frame, "groups": groups}
 
 
 def _chunks(subject: Subject) -> list[list[int]]:

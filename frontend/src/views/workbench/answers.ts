@@ -250,7 +250,8 @@ export class Answers {
     const sample = this.rows.sample.peek();
     const { meta } = this.rows;
     const at = sample?.at(id) ?? -1;
-    if (!sample || at < 0 || output !== meta.output || space !== "probability") return undefined;
+    // A result without its model has one scale, its own.
+    if (!sample || at < 0 || output !== meta.output || space !== (meta.space === "margin" ? "margin" : "probability")) return undefined;
     const values = Float64Array.from(meta.columns, (_, j) => sample.value(at, j));
     const prediction = this.rows.p.peek()[this.caseRow.peek()];
     const base = prediction - values.reduce((a, b) => a + b, 0);

@@ -3,6 +3,7 @@
 import { html } from "htm/preact";
 import type { VNode } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
+import { upper } from "../../parts/format";
 import { Icon } from "../../parts/icons";
 import { at } from "./control";
 import { useDesk } from "./desk";
@@ -117,7 +118,7 @@ function Hero(): VNode {
   const shownBase = margin ? (meta.base ?? NaN) : base;
   const pieces = sentence({
     edited: answers.edited.value.length > 0,
-    opening: words.logLoss ? `The log loss of this ${words.one} is ` : "",
+    opening: words.what === "the prediction" ? "" : `${upper(words.what)} of this ${words.one} is `,
     regression: words.regression,
     prediction: p,
     base: shownBase,

@@ -155,7 +155,8 @@ function Wf({ bar, step, layout, coarse, last, title }: WfProps): VNode {
   const written = coarse ? words.rough(step.value, space) : words.push(step.value, space);
   const how = desk.answers.answer.value?.value.how ?? "";
   const interval = exact ? "" : ` ± ${words.spread(error, space)}`;
-  const tip = `${title}\n${said}${interval}\n${how} Compared with ${desk.words.people(desk.meta.background.rows)} in the background.`;
+  const around = desk.meta.background.rows;
+  const tip = `${title}\n${said}${interval}\n${how}${around ? ` Compared with ${words.people(around)} in the background.` : ""}`;
   const nothing = written.includes("\u00b1");
   const tone = nothing || !bar.sure ? "n" : bar.up ? "u" : "d";
   const label = bar.label.side === "left" ? { left: `calc(${pc(bar.label.at)} + 7px)` } : { right: `calc(${pc(bar.label.at)} + 7px)` };

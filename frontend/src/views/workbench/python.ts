@@ -50,6 +50,7 @@ export function pythonFor(written: Written): string {
   const { meta, state } = written;
   const space = state.space === "margin" ? ', space="margin"' : meta.scale === "probability" ? ', space="probability"' : "";
   const target = meta.outputs.length ? `, target=${literal(meta.outputs[state.output] ?? "")}` : "";
+  const asked = meta.space === "log_loss" ? `, space="log_loss", y=y_test[${state.case}:${state.case + 1}]` : `${target}${space}`;
   const lines = [
     ...(meta.python.imports.length ? meta.python.imports : ["import whyglass as wg"]),
     "",
@@ -62,7 +63,7 @@ export function pythonFor(written: Written): string {
     `view.selection = [${state.case}]`,
     "row = view.selected_frame()",
     ...edits(written),
-    `why = wg.explain(${meta.python.model}, row${target}${space})      # prediction ${written.level(written.prediction)}`,
+    `why = wg.explain(${meta.python.model}, row${meta.python.groups ?? ""}${asked})      # ${meta.space === "log_loss" ? "log loss" : "prediction"} ${written.level(written.prediction)}`,
     "why.to_frame()",
   );
   return lines.join("\n");
@@ -80,9 +81,10 @@ function stateLiteral(state: State): string {
     ["selection", state.selection],
     ["pin", state.pin],
     ["space", state.space],
+    ...(state.tab === "all" ? ([["fact", state.fact], ["partner", state.partner]] as [string, unknown][]) : []),
   ];
-  const dull: { [key: string]: unknown } = { edits: "{}", tab: '"case"', filter: '"all"', query: '""', sort: '"order"', brush: "null", selection: "null", pin: "null", space: '"probability"' };
-  const told = keep.filter(([key, value]) => JSON.stringify(value) !== dull[key]);
+  const dull: { [key: string]: unknown } = { edits: "{}", tab: '"case"', filter: '"all"', query: '""', sort: '"order"', brush: "null", selection: "null", pin: "null", space: '"probability"', fact: "-1", partner: "-1" };
+  const told = keep.filter(([key, value]) => value !== undefined && JSON.stringify(value) !== dull[key]);
   return `{${told.map(([key, value]) => `${literal(key)}: ${python(value)}`).join(", ")}}`;
 }
 

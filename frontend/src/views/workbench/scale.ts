@@ -2,7 +2,7 @@
 
 import { html } from "htm/preact";
 import type { VNode } from "preact";
-import { count, percent, range, wilson } from "../../parts/format";
+import { count, percent, range, upper, wilson } from "../../parts/format";
 import { type Desk, useDesk } from "./desk";
 import { Read } from "./reading";
 
@@ -78,7 +78,7 @@ function ValueScale({ p }: { p: number }): VNode {
   const edited = answers.edited.value.length > 0;
   const before = edited ? rows.p.value[row] : null;
   const recorded = !Number.isNaN(y) && !edited;
-  const label = `Prediction ${words.level(p)} on a scale from ${words.level(lo)} to ${words.level(hi)}. Average ${words.level(average)}.${recorded ? ` Recorded ${words.level(y)}.` : ""}`;
+  const label = `${upper(words.what.slice(4))} ${words.level(p)} on a scale from ${words.level(lo)} to ${words.level(hi)}. Average ${words.level(average)}.${recorded ? ` Recorded ${words.level(y)}.` : ""}`;
   return html`<div class="scale" role="img" aria-label=${label}>
     <div class="ax"></div>
     ${Number.isFinite(average) && html`<i class="tk" style=${at(share(average))}></i><span class="a" style=${at(edge(share(average)))}>average ${words.level(average)}</span>`}

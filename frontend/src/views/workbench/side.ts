@@ -39,7 +39,7 @@ function Balance(): VNode | null {
   return html`<section class=${answers.stale.value ? "sect stale" : "sect"}>
     <header><h2>For and against, added up</h2></header>
     <p class="sm sums">
-      From the average ${level(base)}, ${up.n} fact${up.n === 1 ? "" : "s"} push up and ${down.n} push down, to ${level(shown.value.prediction)}.
+      From the average ${level(base)}, ${up.n} fact${up.n === 1 ? " pushes" : "s push"} up and ${down.n} ${down.n === 1 ? "pushes" : "push"} down, to ${level(shown.value.prediction)}.
     </p>
     ${line("Up", up, "up")}${line("Down", down, "down")}
   </section>` as VNode;
@@ -150,7 +150,7 @@ function contributions(desk: Desk): string {
   const shown = desk.answers.answer.value?.value;
   if (!shown) return "";
   const { space } = desk.store.state.value;
-  const scale = space === "margin" ? "of the margin" : desk.words.regression ? "of the prediction" : "of the chance, in percentage points";
+  const scale = space === "margin" ? "of the margin" : desk.words.regression ? `of ${desk.words.what}` : "of the chance, in percentage points";
   return shown.exact ? `exact Shapley values ${scale}` : `estimated Shapley values ${scale}; ${shown.errors ? "whiskers are 95% intervals" : "their errors did not travel with this page"}`;
 }
 

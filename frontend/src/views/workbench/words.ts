@@ -118,7 +118,7 @@ export class Words {
 
   /** What the values add up to. */
   get what(): string {
-    return this.logLoss ? "the log loss" : "the prediction";
+    return this.logLoss ? "the log loss" : this.meta.space === "margin" ? "the margin" : "the prediction";
   }
 
   /** Whether the values say what makes the model more or less wrong. */
