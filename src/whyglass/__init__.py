@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from whyglass.facade import methods as methods
     from whyglass.facade import show as show
     from whyglass.facade import wrap as wrap
+    from whyglass.peers import from_shap as from_shap
 
 __version__ = VERSION
 
@@ -40,6 +41,7 @@ _FACE = {
     **dict.fromkeys(("wrap", "explain", "show", "load", "methods"), "whyglass.facade"),
     **dict.fromkeys(("WhyglassError", "InputError", "ModelError", "UnsupportedError", "MissingExtraError"), "whyglass.core.errors"),
     "explain_to": "whyglass.batches",
+    "from_shap": "whyglass.peers",
     "Attribution": "whyglass.core.attribution",
     "Cancelled": "whyglass.core.executor",
     "Executor": "whyglass.core.executor",

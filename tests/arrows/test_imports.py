@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-FACE = frozenset({"__init__", "facade", "choice", "batches", "callbacks", "cli", "__main__"})
+FACE = frozenset({"__init__", "facade", "choice", "batches", "callbacks", "cli", "peers", "__main__"})
 ROOMS = {
     # room: (rooms of whyglass, foreign libraries) it may import
     "core": ({"core"}, {"numpy"}),

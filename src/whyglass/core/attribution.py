@@ -151,7 +151,7 @@ class Attribution(Explanation):
 
     def __repr__(self) -> str:
         rows, features, outputs = self.values.shape
-        trust = "exact" if self.exact else "estimated, with standard errors"
+        trust = "exact" if self.exact else "estimated, errors unknown" if self.std_errors is None else "estimated, with standard errors"
         head = (
             f"Attribution: {rows} rows x {features} features x {outputs} outputs, in {self.space} space, {trust} ({self.provenance.method})"
         )
@@ -228,13 +228,17 @@ class Attribution(Explanation):
             msg = f"This is not a whole Attribution: {type(error).__name__}: {error}."
             raise InputError(msg) from error
 
-    def to_shap(self) -> Any:
-        """The result as a ``shap.Explanation``, so that shap's plots take it.
+    def to_shap(self, *, interactions: bool = False) -> Any:
+        """The result as a ``shap.Explanation``, so that shap's plots take it; ``wg.from_shap`` is the way back.
+
+        Args:
+            interactions: Whether to hand over the interaction values, (rows, features, features[, outputs]), in place of the values.
 
         Raises:
+            InputError: If interactions are asked for and there are none.
             MissingExtraError: If shap is not installed.
         """
-        return registry.load("exports", "shap")(self)
+        return registry.load("exports", "shap")(self, interactions=interactions)
 
 
 def _read_groups(given: Any, columns: int) -> Groups | None:

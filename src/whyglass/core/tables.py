@@ -103,6 +103,8 @@ EXPORTS = (
     Row("sheet", "whyglass.adapters.streamed:Sheet", summary="A Parquet file of answers, written block by block."),
 )
 
+IMPORTS = (Row("shap", "whyglass.adapters.shap:attribution", extra="shap", summary="A shap.Explanation -> an Attribution."),)
+
 MODEL_FILES = (
     Row(
         "skops",
@@ -146,6 +148,7 @@ TABLES: dict[str, tuple[Row, ...]] = {
     "hosts": HOSTS,
     "kernels": KERNELS,
     "exports": EXPORTS,
+    "imports": IMPORTS,
     "model files": MODEL_FILES,
     "demos": DEMOS,
 }
