@@ -32,7 +32,7 @@ MUTANTS = [
     ("tree_plan", "(distinct + 1) // 2", "distinct // 2", "one quadrature node too few"),
     ("tree_plan", "w / 2", "w", "quadrature weights doubled"),
     ("tree_plan", "new = old * share", "new = share", "a repeated column forgets its earlier share"),
-    ("tree_plan", "path.level[met, SEEN] != feature", "path.level[met, SEEN] == -7", "a repeated column counts as new"),
+    ("tree_plan", "path.level[met, SEEN] != player", "path.level[met, SEEN] == -7", "a repeated column counts as new"),
     ("tree_plan", "out[first + k] += reach", "out[first + k] -= reach", "the base is counted down"),
     ("tree_shap", "0.0 if X[feature, r] > threshold else 1.0", "1.0 if X[feature, r] <= threshold else 0.0", "missing numbers go right"),
     ("tree_shap", "(1.0 - work.test[level, r])", "work.test[level, r]", "the right child is taken for the left"),

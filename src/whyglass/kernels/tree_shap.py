@@ -1,13 +1,13 @@
 """Exact path-dependent tree Shapley values by quadrature, for trees of any depth.
 
-For one leaf with value v, let o_j be 1 where the row satisfies every condition of feature j on the path (else 0) and z_j
-the product of the cover ratios of j's edges. Feature i then gets
+For one leaf with value v, let o_j be 1 where the row satisfies every condition of player j (a column, or columns that play
+together) on the path, else 0, and z_j the product of the cover ratios of j's edges. Player i then gets
 
     v * integral over t in [0, 1] of (o_i - z_i) * product over j != i of (z_j (1 - t) + o_j t)
 
-a polynomial in t, which Gauss-Legendre integrates exactly with half as many nodes as the path has features. One walk over
+a polynomial in t, which Gauss-Legendre integrates exactly with half as many nodes as the path has players. One walk over
 the tree carries the product P of all factors down and the sum H of weighted leaves up, for all nodes t and a block of rows
-at once; a feature met again has its old factor replaced, which takes only three values. There is no division a row and no
+at once; a player met again has its old factor replaced, which takes only three values. There is no division a row and no
 branch a row. Cost: nodes x quadrature nodes x rows. After arXiv 2605.04497.
 """
 
@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from whyglass.kernels.forest import Blocks, Floats, Trees, blocks, goes_left, matrix, run
+from whyglass.kernels.forest import Blocks, Floats, Ints, Trees, blocks, goes_left, matrix, run
 from whyglass.kernels.jit import compiled, inlined
-from whyglass.kernels.tree_plan import BEFORE, ENTER, EXIT, FEATURE, KIND, LEAF, LEAF_A, LEAF_B, LEVEL, NODE, SIDE, Plan, prepare
+from whyglass.kernels.tree_plan import BEFORE, ENTER, EXIT, FRESH, KIND, LEAF, LEAF_A, LEAF_B, LEVEL, NODE, PLAYER, SIDE, Plan, prepare
 
-_LANES = 64  # rows walked together: a step's bookkeeping is shared by all of them, and their vectors stay in the cache
+LANES = 64  # rows walked together: a step's bookkeeping is shared by all of them, and their vectors stay in the cache
 
 
 class Work(NamedTuple):
@@ -57,7 +57,7 @@ def test_rows(trees: Trees, node: int, X: Floats, work: Work, level: int) -> Non
 
 @inlined
 def satisfied(work: Work, level: int, side: int, before: int) -> None:
-    """Into ``on[level + 1]``: whether each row satisfies the edge and all before it on the same feature."""
+    """Into ``on[level + 1]``: whether each row satisfies the edge and all before it of the same player."""
     if side == 0:
         for r in range(work.lanes):
             work.on[level + 1, r] = work.test[level, r] * work.on[before, r]
@@ -81,9 +81,9 @@ def slope(z: float, t: float) -> float:
 
 
 @inlined
-def kept(side: int) -> float:
-    """A left child starts its level's sums, so that nothing needs clearing; a right child adds to them."""
-    return 0.0 if side == 0 else 1.0
+def kept(fresh: int) -> float:
+    """The first child walked starts its level's sums, so that nothing needs clearing; the other adds to them."""
+    return 0.0 if fresh == 1 else 1.0
 
 
 @inlined
@@ -107,15 +107,15 @@ def enter(plan: Plan, work: Work, s: int, order: int) -> None:
 
 @inlined
 def leave(plan: Plan, work: Work, s: int, order: int, first: int) -> None:
-    """Go up an edge: credit its feature with the leaves below, and hand them to the level above."""
-    level, before, feature = plan.step[s, LEVEL], plan.step[s, BEFORE], plan.step[s, FEATURE]
+    """Go up an edge: credit its player with the leaves below, and hand them to the level above."""
+    level, before, player = plan.step[s, LEVEL], plan.step[s, BEFORE], plan.step[s, PLAYER]
     z, old = plan.ratio[s, 0], plan.ratio[s, 1]
-    width, keep = plan.value.shape[1], kept(plan.step[s, SIDE])
+    width, keep = plan.value.shape[1], kept(plan.step[s, FRESH])
     for q in range(order):
         t = plan.nodes[order, q]
         now = slope(z, t)
         for k in range(width):
-            of, to, credit = (level * width + k) * order + q, ((level - 1) * width + k) * order + q, feature * work.outputs + first + k
+            of, to, credit = (level * width + k) * order + q, ((level - 1) * width + k) * order + q, player * work.outputs + first + k
             if before == 0:
                 none = -1.0 / (1.0 - t)
                 for r in range(work.lanes):
@@ -143,9 +143,9 @@ def sum_down(work: Work, level: int, order: int) -> None:
 @inlined
 def leaf(plan: Plan, work: Work, s: int, order: int, first: int) -> None:
     """A single leaf: down its edge and up again in one go."""
-    level, before, feature = plan.step[s, LEVEL], plan.step[s, BEFORE], plan.step[s, FEATURE]
+    level, before, player = plan.step[s, LEVEL], plan.step[s, BEFORE], plan.step[s, PLAYER]
     z, node = plan.ratio[s, 0], plan.step[s, LEAF_A]
-    width, keep = plan.value.shape[1], kept(plan.step[s, SIDE])
+    width, keep = plan.value.shape[1], kept(plan.step[s, FRESH])
     satisfied(work, level, plan.step[s, SIDE], before)
     if before != 0:
         leaf_again(plan, work, s, order, first)
@@ -153,7 +153,7 @@ def leaf(plan: Plan, work: Work, s: int, order: int, first: int) -> None:
     sum_down(work, level, order)
     for k in range(width):
         v = plan.value[node, k]
-        credit = feature * work.outputs + first + k
+        credit = player * work.outputs + first + k
         for r in range(work.lanes):
             work.phi[credit, r] += v * (work.on[level + 1, r] - z) * work.total[r]
         for q in range(order):
@@ -166,10 +166,10 @@ def leaf(plan: Plan, work: Work, s: int, order: int, first: int) -> None:
 
 @inlined
 def leaf_again(plan: Plan, work: Work, s: int, order: int, first: int) -> None:
-    """A single leaf on a feature met before."""
-    level, before, feature = plan.step[s, LEVEL], plan.step[s, BEFORE], plan.step[s, FEATURE]
+    """A single leaf on a player met before."""
+    level, before, player = plan.step[s, LEVEL], plan.step[s, BEFORE], plan.step[s, PLAYER]
     z, old, node = plan.ratio[s, 0], plan.ratio[s, 1], plan.step[s, LEAF_A]
-    width, keep = plan.value.shape[1], kept(plan.step[s, SIDE])
+    width, keep = plan.value.shape[1], kept(plan.step[s, FRESH])
     for q in range(order):
         t = plan.nodes[order, q]
         a, b, c = replaced(z, old, t)
@@ -177,7 +177,7 @@ def leaf_again(plan: Plan, work: Work, s: int, order: int, first: int) -> None:
         of = level * order + q
         for k in range(width):
             v = plan.value[node, k]
-            credit, to = feature * work.outputs + first + k, (level * width + k) * order + q
+            credit, to = player * work.outputs + first + k, (level * width + k) * order + q
             for r in range(work.lanes):
                 o, p = work.on[level + 1, r], work.on[before, r]
                 h = v * (work.down[of, r] * (a + b * p + c * o))
@@ -187,14 +187,14 @@ def leaf_again(plan: Plan, work: Work, s: int, order: int, first: int) -> None:
 
 @inlined
 def pair(plan: Plan, work: Work, s: int, order: int, first: int) -> None:
-    """Two leaves under one node on a feature not met before."""
-    level, feature = plan.step[s, LEVEL], plan.step[s, FEATURE]
+    """Two leaves under one node on a player not met before."""
+    level, player = plan.step[s, LEVEL], plan.step[s, PLAYER]
     left, right = plan.ratio[s, 0], plan.ratio[s, 1]
     width = plan.value.shape[1]
     sum_down(work, level, order)
     for k in range(width):
         a, b = plan.value[plan.step[s, LEAF_A], k], plan.value[plan.step[s, LEAF_B], k]
-        credit = feature * work.outputs + first + k
+        credit = player * work.outputs + first + k
         none, more = a * left + b * (right - 1.0), a - b
         for r in range(work.lanes):
             work.phi[credit, r] += (more * work.test[level, r] - none) * work.total[r]
@@ -221,7 +221,7 @@ def walk(trees: Trees, plan: Plan, work: Work, X: Floats) -> None:
                 leave(plan, work, s, order, first)
                 continue
             level = plan.step[s, LEVEL] - (1 if kind == ENTER else 0)
-            if plan.step[s, SIDE] == 0:
+            if plan.step[s, FRESH] == 1:
                 test_rows(trees, plan.step[s, NODE], X, work, level)
             if kind == ENTER:
                 enter(plan, work, s, order)
@@ -233,13 +233,13 @@ def walk(trees: Trees, plan: Plan, work: Work, X: Floats) -> None:
 
 @compiled
 def explain_rows(trees: Trees, plan: Plan, levels: int, X: Floats, out: Floats) -> None:
-    """Fill ``out`` (rows, features, outputs), block after block."""
-    rows, features, outputs = out.shape
-    most, width = plan.nodes.shape[1], plan.value.shape[1]
-    lanes = min(_LANES, rows)
+    """Add to ``out`` (rows, players, outputs), block after block."""
+    rows, players, outputs = out.shape
+    most, width, features = plan.nodes.shape[1], plan.value.shape[1], X.shape[1]
+    lanes = min(LANES, rows)
     down, up = np.zeros(((levels + 1) * most, lanes)), np.zeros(((levels + 1) * width * most, lanes))
     on, test, total = np.ones((levels + 2, lanes)), np.zeros((levels + 1, lanes)), np.zeros(lanes)
-    phi, turned = np.zeros((features * outputs, lanes)), np.zeros((features, lanes))
+    phi, turned = np.zeros((players * outputs, lanes)), np.zeros((features, lanes))
     for start in range(0, rows, lanes):
         count = min(lanes, rows - start)
         for r in range(count):
@@ -248,9 +248,9 @@ def explain_rows(trees: Trees, plan: Plan, levels: int, X: Floats, out: Floats) 
         phi[:] = 0.0
         walk(trees, plan, Work(down, up, on, test, total, phi, outputs, count), turned)
         for r in range(count):
-            for f in range(features):
+            for p in range(players):
                 for k in range(outputs):
-                    out[start + r, f, k] = phi[f * outputs + k, r]
+                    out[start + r, p, k] += phi[p * outputs + k, r]
 
 
 def base(forest: Any) -> NDArray[np.float64]:
@@ -258,20 +258,27 @@ def base(forest: Any) -> NDArray[np.float64]:
     return prepare(forest).expected.copy()
 
 
-def values(forest: Any, X: Any, executor: Blocks | None = None) -> Floats:
+def values(
+    forest: Any, X: Any, executor: Blocks | None = None, *, players: Ints | None = None, leaves: NDArray[np.bool_] | None = None
+) -> Floats:
     """Exact path-dependent Shapley values of the forest's sums.
 
     Args:
         forest: Any object with the arrays of ``core.forest.Forest``.
         X: Encoded rows (rows, features).
         executor: Threads to use; the same bits with any number of them.
+        players: int32 (features,), the player of each column; None: each column its own.
+        leaves: bool (nodes,), the leaves whose share is wanted; None: all.
 
     Returns:
-        float64 (rows, features, outputs); with ``base`` they add up to ``forest.predict``.
+        float64 (rows, players, outputs); with ``base`` they add up to ``forest.predict``.
     """
-    trees, plan, levels, mirrored, _ = prepare(forest)
+    ready = prepare(forest, players=players, leaves=leaves)
     rows = matrix(X)
-    outputs = 1 if mirrored else len(trees.base)
-    out = np.zeros((len(rows), int(forest.n_features), outputs))
-    run(lambda part: explain_rows(trees, plan, levels, rows[part], out[part]), blocks(len(rows), executor, 512), executor)
-    return np.concatenate([out, -out], axis=2) if mirrored else out
+    out = np.zeros((len(rows), ready.players, 1 if ready.mirrored else len(ready.trees.base)))
+
+    def part(at: slice) -> None:
+        explain_rows(ready.trees, ready.plan, ready.levels, rows[at], out[at])
+
+    run(part, blocks(len(rows), executor, 512), executor)
+    return np.concatenate([out, -out], axis=2) if ready.mirrored else out
