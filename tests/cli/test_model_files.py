@@ -72,7 +72,7 @@ def test_a_lightgbm_file_predicts_as_the_booster_did(table, tmp_path):
     np.testing.assert_array_equal(read_model(file).predict(X[["a", "b"]]), model.predict(X[["a", "b"]]))
 
 
-@pytest.mark.parametrize("suffix", [".pkl", ".joblib", ".onnx", ""])
+@pytest.mark.parametrize("suffix", [".pkl", ".joblib", ".h5", ""])
 def test_another_format_is_told_what_is_wanted(tmp_path, suffix):
     file = tmp_path / f"model{suffix}"
     file.write_bytes(b"x")

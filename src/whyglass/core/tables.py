@@ -31,6 +31,21 @@ MODELS = (
         summary="CatBoost models and their scikit-learn face.",
     ),
     Row(
+        "onnx",
+        "whyglass.adapters.models.onnx:adapt",
+        ("onnx.", "onnxruntime.", "builtins.bytes"),
+        "Model",
+        extra="onnx",
+        summary="ONNX models over a table: the bytes of a file, a ModelProto or an InferenceSession.",
+    ),
+    Row(
+        "file",
+        "whyglass.adapters.models.files:adapt",
+        ("builtins.str", "pathlib."),
+        "Model",
+        summary="A path to a saved model: .onnx, .skops, .json, .ubj, .txt or .cbm.",
+    ),
+    Row(
         "sklearn",
         "whyglass.adapters.models.sklearn:adapt",
         ("sklearn.",),
@@ -126,6 +141,7 @@ MODEL_FILES = (
     Row(
         "catboost", "whyglass.adapters.models.files:read_catboost", (".cbm",), extra="catboost", summary="CatBoost, saved with save_model."
     ),
+    Row("onnx", "whyglass.adapters.models.files:read_onnx", (".onnx",), extra="onnx", summary="ONNX, trees or any graph over a table."),
     Row("reader", "whyglass.adapters.models.files:read_model", summary="Any of these, by its extension."),
 )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -129,6 +129,36 @@ def checked(raw: RawTrees) -> RawTrees:
         msg = "The model is damaged: a branch, a column or an output of its trees leads outside it."
         raise ModelError(msg)
     return raw
+
+
+def needs_order(raw: RawTrees) -> bool:
+    """Whether a child stands before its parent, or nodes are left that no root leads to."""
+    inner = np.flatnonzero(raw.left >= 0)
+    late = bool(((raw.left[inner] <= inner) | (raw.right[inner] <= inner)).any())
+    return late or len(raw.roots) + 2 * len(inner) < len(raw.feature)
+
+
+def in_order(raw: RawTrees) -> RawTrees:
+    """Drop nodes that pruning cut off and put parents before children, trees kept whole."""
+    level = np.full(len(raw.feature), -1, dtype=np.int64)
+    frontier, depth = raw.roots.astype(np.int64), 0
+    while len(frontier):
+        level[frontier] = depth
+        inner = frontier[raw.left[frontier] >= 0]
+        frontier, depth = np.concatenate([raw.left[inner], raw.right[inner]]).astype(np.int64), depth + 1
+    tree = np.searchsorted(raw.roots, np.arange(len(level)), side="right")
+    kept = np.flatnonzero(level >= 0)
+    order = kept[np.lexsort((kept, level[kept], tree[kept]))]
+    place = np.full(len(level) + 1, -1, dtype=np.int32)
+    place[order] = np.arange(len(order), dtype=np.int32)
+    alive = place[raw.member_node] >= 0
+    node, code = place[raw.member_node[alive]], raw.member_code[alive]
+    by_node = np.argsort(node, kind="stable")
+    return replace(
+        raw, roots=place[raw.roots], feature=raw.feature[order], threshold=raw.threshold[order], left=place[raw.left[order]],
+        right=place[raw.right[order]], missing_left=raw.missing_left[order], categorical=raw.categorical[order],
+        member_node=node[by_node], member_code=code[by_node], cover=raw.cover[order], value=raw.value[order],
+    )  # fmt: skip
 
 
 def code_values(column: Column, known: tuple[Any, ...] | None, *, splits_by_category: bool) -> Floats | None:

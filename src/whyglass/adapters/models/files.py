@@ -1,4 +1,4 @@
-"""Models from files: skops (scikit-learn), .json and .ubj (XGBoost), .txt (LightGBM), .cbm (CatBoost). Never a pickle.
+"""Models from files: skops (scikit-learn), .json and .ubj (XGBoost), .txt (LightGBM), .cbm (CatBoost), .onnx. No pickle.
 
 A skops file names the types it wants to build. Only the types below are built, and as two of them are compiled code that
 follows indices without looking, the indices are checked before anything is asked of the model.
@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from whyglass.core import registry
 from whyglass.core.errors import InputError, ModelError
+from whyglass.core.model import Model
+from whyglass.core.wanted import Wanted
 
 # beyond what skops trusts by itself: plain containers, scikit-learn's trees (checked below) and the boosters' own parsers
 TRUSTED = frozenset(
@@ -60,6 +62,27 @@ def read_model(path: str | Path) -> Any:
     why = " A pickle can run anything while it is read, so whyglass reads none." if file.suffix in {".pkl", ".pickle", ".joblib"} else ""
     msg = f"Cannot read a model from {file.name!r}.{why} Wanted {formats}."
     raise InputError(msg)
+
+
+def adapt(estimator: str | Path, wanted: Wanted) -> Model:
+    """Wrap the model in a file.
+
+    Args:
+        estimator: Its path.
+        wanted: What ``wrap`` was told.
+
+    Raises:
+        InputError: If there is no such file, or its extension names no safe format.
+        ModelError: If the file is damaged, or the model cannot be wrapped.
+    """
+    model = read_model(estimator)
+    names = [f"{c.__module__}.{c.__qualname__}" for c in type(model).__mro__]
+    for row in registry.rows("models"):
+        if any(prefix and name.startswith(prefix) for name in names for prefix in row.takes):
+            wrapped: Model = registry.resolve(row)(model, wanted)
+            return wrapped
+    msg = f"{str(estimator)!r} holds a {type(model).__qualname__}, which is not a model that whyglass knows."
+    raise ModelError(msg)
 
 
 def read_skops(file: Path) -> Any:
@@ -107,6 +130,14 @@ def read_catboost(file: Path) -> Any:
 
     with _whole(file, "CatBoost", catboost.CatBoostError):
         return catboost.CatBoost().load_model(str(file), format="cbm")
+
+
+def read_onnx(file: Path) -> Any:
+    """An ONNX model, with the tensors that it keeps in files beside it."""
+    import onnx  # noqa: PLC0415  (an extra)
+
+    with _whole(file, "ONNX", Exception):  # protobuf has exceptions of its own, without a common root
+        return onnx.load(file)
 
 
 @contextmanager

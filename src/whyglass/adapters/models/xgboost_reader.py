@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from whyglass.adapters.models.boosting import Floats, Header, Ints, RawTrees, checked, to_forest, whole
+from whyglass.adapters.models.boosting import Floats, Header, Ints, RawTrees, checked, in_order, needs_order, to_forest, whole
 from whyglass.adapters.models.single import last_left
 from whyglass.core.errors import ModelError, UnsupportedError
 from whyglass.core.forest import Forest, Linear
@@ -108,7 +108,7 @@ def read_trees(model: dict[str, Any], *, rounds: int | None = None) -> RawTrees:
         raise UnsupportedError(msg)
     with whole("XGBoost"):
         raw = _read(booster["model"], drop, learner, rounds)
-        return in_order(raw) if _needs_order(raw) else raw
+        return in_order(raw) if needs_order(raw) else raw
 
 
 def _read(held: dict[str, Any], drop: list[float] | None, learner: dict[str, Any], rounds: int | None) -> RawTrees:
@@ -267,32 +267,3 @@ def _members(trees: list[dict[str, Any]], roots: Ints) -> tuple[Ints, NDArray[np
     node = np.repeat(nodes, sizes).astype(np.int32)
     order = np.argsort(node, kind="stable")
     return node[order], code[order]
-
-
-def _needs_order(raw: RawTrees) -> bool:
-    inner = np.flatnonzero(raw.left >= 0)
-    late = bool(((raw.left[inner] <= inner) | (raw.right[inner] <= inner)).any())
-    return late or len(raw.roots) + 2 * len(inner) < len(raw.feature)
-
-
-def in_order(raw: RawTrees) -> RawTrees:
-    """Drop nodes that pruning cut off and put parents before children, trees kept whole."""
-    level = np.full(len(raw.feature), -1, dtype=np.int64)
-    frontier, depth = raw.roots.astype(np.int64), 0
-    while len(frontier):
-        level[frontier] = depth
-        inner = frontier[raw.left[frontier] >= 0]
-        frontier, depth = np.concatenate([raw.left[inner], raw.right[inner]]).astype(np.int64), depth + 1
-    tree = np.searchsorted(raw.roots, np.arange(len(level)), side="right")
-    kept = np.flatnonzero(level >= 0)
-    order = kept[np.lexsort((kept, level[kept], tree[kept]))]
-    place = np.full(len(level) + 1, -1, dtype=np.int32)
-    place[order] = np.arange(len(order), dtype=np.int32)
-    alive = place[raw.member_node] >= 0
-    node, code = place[raw.member_node[alive]], raw.member_code[alive]
-    by_node = np.argsort(node, kind="stable")
-    return replace(
-        raw, roots=place[raw.roots], feature=raw.feature[order], threshold=raw.threshold[order], left=place[raw.left[order]],
-        right=place[raw.right[order]], missing_left=raw.missing_left[order], categorical=raw.categorical[order],
-        member_node=node[by_node], member_code=code[by_node], cover=raw.cover[order], value=raw.value[order],
-    )  # fmt: skip
