@@ -13,8 +13,8 @@ import whyglass as wg
 from whyglass.core.ask import least_evaluations
 from whyglass.core.errors import InputError
 from whyglass.explainers.shapley import designs
-from whyglass.explainers.shapley.estimate import estimate
 from whyglass.explainers.shapley.enumerated import all_coalitions
+from whyglass.explainers.shapley.estimate import estimate
 from whyglass.kernels import twins
 
 

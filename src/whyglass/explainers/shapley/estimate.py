@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from whyglass.explainers.shapley.odd_kernel import process
 Array = NDArray[np.float64]
 MOST_PAIRS = 2047  # pairs that one process holds: a budget of 4,096; its cost grows with their cube
 _NIL = 1e-9  # a residual of order 1 that is this small a part of the largest answer is rounding
+_BY_CHANCE = 0.01  # of the games may be said to disagree although nothing is wrong
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +25,8 @@ class Estimate:
         values: float64 (players, games).
         errors: Their standard errors, float64 (players, games).
         additive: bool (games,), whether what was seen is additive but for rounding, so that the values are too.
-        agrees: bool (games,), whether every interval of 2 standard errors meets that of the order-1 regression.
+        agrees: bool (games,), whether the intervals of all values meet those of the order-1 regression, intervals being so wide
+            that one game in a hundred would miss by chance.
     """
 
     values: Array
@@ -48,7 +51,8 @@ def estimate(design: Design, differences: Array, gain: Array) -> Estimate:
         seen = np.concatenate([gain[None, rest], differences[:, rest]]) / 2
         found, error = _large(design, seen) if len(differences) > MOST_PAIRS else process(design).values(seen)
         found += (gain[rest] - found.sum(axis=0)) / design.players
-        agrees[rest] = (np.abs(found - plain[:, rest]) <= 2 * (error + spread[:, rest])).all(axis=0)
+        widths = NormalDist().inv_cdf(1 - _BY_CHANCE / 2 / design.players)
+        agrees[rest] = (np.abs(found - plain[:, rest]) <= widths * (error + spread[:, rest])).all(axis=0)
         errors = errors.copy()
         values[:, rest], errors[:, rest] = found, error
     return Estimate(values, errors, nil, agrees)

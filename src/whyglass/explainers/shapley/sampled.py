@@ -31,8 +31,8 @@ def explain(ask: Ask) -> Attribution:
     how many. Under a time budget the number of evaluations is chosen once, after timing a few, and kept in the provenance;
     rows that time does not reach say so in their status. Values add up to the prediction exactly. When the budget holds every
     coalition, the values are exact; where the answers are additive but for rounding, they are exact but for rounding, and
-    ``fidelity["additive"]`` is 1. ``fidelity["agrees"]`` is 0 where an interval of 2 standard errors does not meet that of
-    plain order-1 regression: then trust neither. ``params["groups"]`` makes columns play together.
+    ``fidelity["additive"]`` is 1. ``fidelity["agrees"]`` is 0 where the intervals of some value and of plain order-1
+    regression are further apart than chance allows: then trust neither. ``params["groups"]`` makes columns play together.
 
     Pairs and regression after Musco & Witter 2025; that only the odd part of a game matters, after OddSHAP (ICML 2026).
 
