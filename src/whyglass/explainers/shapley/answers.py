@@ -60,8 +60,7 @@ def problems(ask: Ask) -> dict[int, str]:
 
 def usable(ask: Ask) -> NDArray[np.intp]:
     """Positions of the rows that can be asked about."""
-    bad = problems(ask)
-    return np.array([row for row in range(len(ask.data)) if row not in bad], dtype=np.intp)
+    return np.setdiff1d(np.arange(len(ask.data), dtype=np.intp), list(problems(ask)))
 
 
 def spread(ask: Ask, rows: NDArray[np.intp], found: Array) -> Array:
@@ -131,7 +130,7 @@ def answer(ask: Ask, method: str, found: Found) -> Attribution:
         interactions=pairs,
         groups=found.groups,
         fidelity=dict(found.fidelity),
-        status=tuple(status.get(row, "ok") for row in range(rows)),
+        status=tuple(status.get(row, "ok") for row in range(rows)) if status else ("ok",) * rows,
         background_note=found.unknown,
         model=ask.model,
     )
