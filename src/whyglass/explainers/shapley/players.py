@@ -49,7 +49,7 @@ class Play:
     said: Array
     nothing: Array
     status: dict[int, str] = field(default_factory=dict)
-    cells: int = CELLS
+    cells: int = field(default_factory=lambda: CELLS)
 
     @property
     def kept(self) -> Rows:
