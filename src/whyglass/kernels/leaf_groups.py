@@ -249,6 +249,19 @@ def describe(trees: Trees, shape: Shape, groups: Groups, count: Ints, pairs: boo
         count[g, 2] = write_pairs(groups, groups.start[g, 2], total, met)
 
 
+@compiled
+def uncovered(trees: Trees, shape: Shape, node: Ints) -> NDArray[np.uint8]:
+    """1 for the leaves that lie in no group; a tree that is one leaf needs none."""
+    state = np.zeros(trees.feature.shape[0], np.uint8)
+    state[node] = 1
+    for at in range(trees.feature.shape[0]):
+        if trees.feature[at] >= 0 and state[at] == 1:
+            state[trees.left[at]] = state[trees.right[at]] = 1
+    for at in range(trees.feature.shape[0]):
+        state[at] = 1 if trees.feature[at] < 0 and state[at] == 0 and shape.parent[at] >= 0 else 0
+    return state
+
+
 def shape_of(trees: Trees, players: Ints) -> Shape:
     """Parents, sizes and slots of the nodes.
 

@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from whyglass.kernels.forest import Blocks, Floats, Ints, Trees, blocks, goes_left, matrix, pack, run
+from whyglass.kernels.forest import Blocks, Floats, Ints, Trees, goes_left, matrix, pack, run
 from whyglass.kernels.jit import compiled, inlined
 from whyglass.kernels.leaf_cells import Cells, Longs, fill_cells
-from whyglass.kernels.leaf_groups import MOST_BITS, Grid, Groups, Shape, lay_out, shape_of
-from whyglass.kernels.tree_plan import is_mirrored, legendre
+from whyglass.kernels.leaf_groups import MOST_BITS, Grid, Groups, lay_out, shape_of, uncovered
+from whyglass.kernels.tree_plan import is_mirrored, legendre, who_plays
 
 BLOCK = 1024  # rows explained together: the tables go through the cache once a block
 UNIT = 16  # groups of one tree whose index vectors are held together
@@ -280,7 +280,7 @@ def build(
         Tables; ``rest`` marks leaves that need more bits.
     """
     trees = pack(forest)
-    who = np.arange(int(forest.n_features), dtype=np.int32) if players is None else np.require(players, np.int32, ["C", "W"])
+    who = who_plays(forest, players)
     shape = shape_of(trees, who)
     groups = lay_out(trees, shape, bits, pairs=pairs)
     grid, mirrored = Grid(trees, shape, groups), is_mirrored(trees)
@@ -292,7 +292,8 @@ def build(
     law = _law(grid, background, parts, executor)
     into = Cells(layout.place, strips.cells, *legendre((MOST_BITS + 1) // 2))
     run(lambda part: fill_cells(grid, (part.start, part.stop, pairs), value, law, into), parts, executor)
-    return Tables(grid, strips, count, outputs, mirrored, layout.pairs, _rest(trees, shape, groups), strips.cells.nbytes)
+    rest = uncovered(trees, shape, groups.node).view(np.bool_)
+    return Tables(grid, strips, count, outputs, mirrored, layout.pairs, rest if rest.any() else None, strips.cells.nbytes)
 
 
 def _law(grid: Grid, background: Any, parts: list[slice], executor: Blocks | None) -> tuple[Longs, Floats]:
@@ -313,28 +314,35 @@ def _parts(groups: int, executor: Blocks | None) -> list[slice]:
     return [slice(a, b) for a, b in itertools.pairwise(edges) if b > a]
 
 
-def _rest(trees: Trees, shape: Shape, groups: Groups) -> NDArray[np.bool_] | None:
-    """Leaves with a path that no group covers."""
-    covered = np.zeros(len(trees.feature), np.bool_)
-    covered[groups.node] = True
-    for node in np.flatnonzero(trees.feature >= 0):
-        if covered[node]:
-            covered[trees.left[node]] = covered[trees.right[node]] = True
-    left = (trees.feature < 0) & ~covered & (shape.parent >= 0)
-    return left if left.any() else None
+def targets(tables: Tables) -> int:
+    """How many sums a row has: outputs of every player, then of every pair."""
+    return (tables.players + len(tables.pairs)) * tables.outputs
+
+
+def add_block(tables: Tables, rows: Floats, out: Floats) -> None:
+    """Add the sums of every target to ``out`` (rows, targets), for one block of rows."""
+    explain_rows(tables.grid, tables.strips, rows, out)
+
+
+def row_blocks(rows: int, executor: Blocks | None) -> list[slice]:
+    """Blocks as large as the tables like them, the same number for every thread."""
+    workers = 1 if executor is None else executor.workers
+    pieces = max(1, -(-rows // (BLOCK * workers))) * workers
+    size = max(64, -(-rows // pieces))
+    return [slice(start, min(start + size, rows)) for start in range(0, rows, size)]
 
 
 def _explain(tables: Tables, X: Any, executor: Blocks | None) -> Floats:
-    """Sums of every target: (rows, targets, outputs)."""
+    """Sums of every target: (rows, targets)."""
     rows = matrix(X)
-    targets = (tables.players + len(tables.pairs)) * tables.outputs
-    out = np.zeros((len(rows), targets))
+    out = np.zeros((len(rows), targets(tables)))
+    run(lambda at: add_block(tables, rows[at], out[at]), row_blocks(len(rows), executor), executor)
+    return out
 
-    def part(at: slice) -> None:
-        explain_rows(tables.grid, tables.strips, rows[at], out[at])
 
-    run(part, blocks(len(rows), executor, BLOCK), executor)
-    return out.reshape(len(rows), tables.players + len(tables.pairs), tables.outputs)
+def _own(tables: Tables, found: Floats) -> Floats:
+    """The sums of the players: (rows, players, outputs)."""
+    return found[:, : tables.players * tables.outputs].reshape(len(found), tables.players, tables.outputs)
 
 
 def values(tables: Tables, X: Any, executor: Blocks | None = None) -> Floats:
@@ -348,8 +356,21 @@ def values(tables: Tables, X: Any, executor: Blocks | None = None) -> Floats:
     Returns:
         float64 (rows, players, outputs).
     """
-    out = np.ascontiguousarray(_explain(tables, X, executor)[:, : tables.players])
+    out = np.ascontiguousarray(_own(tables, _explain(tables, X, executor)))
     return np.concatenate([out, -out], axis=2) if tables.mirrored else out
+
+
+def add_square(tables: Tables, found: Floats, out: Floats) -> None:
+    """Add sums of every target to matrices of players in shap's convention: ``out`` (rows, players, players, outputs)."""
+    half = found[:, tables.players * tables.outputs :].reshape(len(found), len(tables.pairs), tables.outputs) / 2
+    own = _own(tables, found).copy()
+    for at, (a, b) in enumerate(tables.pairs):
+        out[:, a, b] += half[:, at]
+        out[:, b, a] += half[:, at]
+        own[:, a] -= half[:, at]
+        own[:, b] -= half[:, at]
+    players = np.arange(tables.players)
+    out[:, players, players] += own
 
 
 def interactions(tables: Tables, X: Any, executor: Blocks | None = None) -> Floats:
@@ -367,10 +388,5 @@ def interactions(tables: Tables, X: Any, executor: Blocks | None = None) -> Floa
     """
     found = _explain(tables, X, executor)
     out = np.zeros((len(found), tables.players, tables.players, tables.outputs))
-    a, b = tables.pairs.T
-    half = found[:, tables.players :] / 2
-    out[:, a, b] = half
-    out[:, b, a] = half
-    own = np.arange(tables.players)
-    out[:, own, own] = found[:, : tables.players] - out.sum(axis=2)
+    add_square(tables, found, out)
     return np.concatenate([out, -out], axis=3) if tables.mirrored else out

@@ -186,6 +186,14 @@ def write_plan(trees: Trees, wanted: Wanted, plan: Plan) -> int:
 
 
 @compiled
+def mark_up(trees: Trees, needed: NDArray[np.uint8]) -> None:
+    """Mark the nodes with a marked leaf under them."""
+    for node in range(trees.feature.shape[0] - 1, -1, -1):
+        if trees.feature[node] >= 0:
+            needed[node] = needed[trees.left[node]] | needed[trees.right[node]]
+
+
+@compiled
 def expected_sums(trees: Trees) -> Floats:
     """What the forest says on average over its training weight: float64 (outputs,)."""
     reach = np.zeros(trees.feature.shape[0])
@@ -253,13 +261,11 @@ def who_plays(forest: Any, players: Any = None) -> Ints:
 
 
 def _lay_out(trees: Trees, players: Ints, leaves: NDArray[np.bool_] | None, couples: bool) -> Ready:
-    inner = np.flatnonzero(trees.feature >= 0)
     needed = np.ones(len(trees.feature), np.uint8)
     if leaves is not None:
         needed[:] = leaves
-        for node in inner[::-1]:
-            needed[node] = needed[trees.left[node]] | needed[trees.right[node]]
-    most = 4 * len(inner) + 1
+        mark_up(trees, needed)
+    most = 4 * int(np.count_nonzero(trees.feature >= 0)) + 1
     start, order = np.zeros(len(trees.roots) + 1, np.int32), np.ones(len(trees.roots), np.int32)
     mirrored = is_mirrored(trees)
     value = np.ascontiguousarray(trees.value[:, :1]) if mirrored else trees.value
