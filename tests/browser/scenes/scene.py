@@ -83,6 +83,41 @@ def workbench(folder):
     return view
 
 
+def together(folder):
+    """A result that carries interactions; a report of it travels without the model."""
+    import whyglass as wg
+
+    X, y = census(640)
+    model = wg.wrap(boosted(X[40:], y[40:]), X[40:], y[40:])
+    why = wg.explain(model, X[:40], space="probability", interactions=True)
+    view = wg.show(why, model=model, embed_model=False)
+    Trace(folder, view)
+    return view
+
+
+def groups(folder):
+    """A result over groups of columns."""
+    import whyglass as wg
+
+    X, y = census(640)
+    model = wg.wrap(boosted(X[40:], y[40:]), X[40:], y[40:])
+    money = ["Capital gain", "Capital loss"]
+    view = wg.show(wg.explain(model, X[:40], groups={"Money": money}), model=model)
+    Trace(folder, view)
+    return view
+
+
+def wrong(folder):
+    """What makes the model wrong on labelled rows."""
+    import whyglass as wg
+
+    X, y = census(640)
+    model = wg.wrap(boosted(X[40:], y[40:]), X[40:], y[40:])
+    view = wg.show(wg.explain(model, X[:40], y=y[:40], space="log_loss"), model=model)
+    Trace(folder, view)
+    return view
+
+
 def everything(folder):
     """All census rows."""
     import whyglass as wg
@@ -120,6 +155,9 @@ SCENES = {
     "tiny": tiny,
     "slow": lambda folder: tiny(folder, slow=2.0),
     "workbench": workbench,
+    "together": together,
+    "groups": groups,
+    "wrong": wrong,
     "everything": everything,
     "opaque": opaque,
 }
