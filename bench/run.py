@@ -1,7 +1,7 @@
 """whyglass beside its peers. Run: make bench, or: python bench/run.py [--quick] [--only tree_shap,shapley,imports,view,sizes]
 
 Prints what it measures and writes bench/RESULTS.md; it never decides whether anything passes. A part made of pieces can be
-measured piece by piece, e.g. --only shapley.trees,shapley.sampled; the other pieces keep their last results.
+measured piece by piece, e.g. --only shapley.trees,shapley.first; the other pieces keep their last results.
 """
 
 from __future__ import annotations
