@@ -1,12 +1,12 @@
 """What a forest would say of every row at every point of a grid, for many columns in one walk.
 
 Freeing column j of a row changes the leaf reached in a tree only between leaves whose conditions on all other columns the
-row satisfies. One walk per row and tree meets them all: it goes on where the row fails, remembering the one column that it
-failed, and turns back where a second one fails. A leaf knows in advance which grid points of each column on its path lead to
+row satisfies. One depth-first walk a tree carries, for a block of rows, who satisfies every condition so far, and for each
+column on the path who satisfies all the others. A leaf knows in advance which grid points of each column on its path lead to
 it (``runs``), so it adds its value to ranges of the grid; one running sum per column then gives the curve.
 
-Cost a row: nodes within one failed column of its paths (about three predictions) + grid points. Asking the forest anew would
-cost one prediction a grid point.
+Cost a row: nodes x columns on the path, a byte each and vectorised, + grid points: some predictions. Asking the forest anew
+would cost one prediction a grid point.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from whyglass.kernels.forest import Blocks, Floats, Ints, Trees, goes_left, matrix, pack, run
 from whyglass.kernels.jit import compiled, inlined
 
+_LANES = 256  # rows that go down a tree together: one vector of bytes each step
 _BLOCK_CELLS = 1 << 19  # numbers in one block of curves: it stays in the cache while it is linked and summed
 
 
@@ -140,83 +141,170 @@ def write_runs(trees: Trees, grid: Grid, span: NDArray[np.int64], entry: Ints) -
     return count
 
 
-@inlined
-def lift(cells: Floats, span: tuple[int, int], first: int, leaf: Floats, sign: float) -> None:
-    """Add a leaf's value to a range of cells, as a step up and a step down."""
-    begin, stop = span
-    for k in range(leaf.shape[0]):
-        cells[begin, first + k] += sign * leaf[k]
-        cells[stop, first + k] -= sign * leaf[k]
+class Work(NamedTuple):
+    """Scratch of one block of rows, which go down every tree together.
+
+    Attributes:
+        test: uint8 (lanes,), 1 for rows that go left at a node.
+        every: uint8 (levels, lanes), 1 for rows that satisfy every condition down to a level.
+        but: uint8 (levels, asked, lanes), the same but for the conditions on one column.
+        on_path: int32 (levels, asked), the columns asked about on the path, in the order in which they came.
+        met: int32 (levels,), how many.
+        base: float64 (outputs, lanes), the sums of the rows as they are.
+        outside: float64 (outputs, asked, lanes), what the leaves with a column on their path add to them.
+        steps: float64 (outputs, cells + asked, lanes), where the sums go up or down along a column's points.
+    """
+
+    test: NDArray[np.uint8]
+    every: NDArray[np.uint8]
+    but: NDArray[np.uint8]
+    on_path: Ints
+    met: Ints
+    base: Floats
+    outside: Floats
+    steps: Floats
 
 
 @inlined
-def add_reached(ready: Ready, node: int, cells: Floats, first: int) -> None:
-    """A leaf that the row itself reaches: every column on its path leaves it outside its ranges."""
-    grid, runs, leaf = ready.grid, ready.runs, ready.trees.value[node]
-    last = -1
-    for at in range(runs.span[node, 0], runs.span[node, 1]):
-        slot = runs.entry[at, 0]
-        if slot != last:
-            lift(cells, (grid.start[slot] + slot, grid.start[slot + 1] + slot), first, leaf, -1.0)
-            last = slot
-        if runs.entry[at, 1] < runs.entry[at, 2]:
-            lift(cells, (runs.entry[at, 1] + slot, runs.entry[at, 2] + slot), first, leaf, 1.0)
+def test_rows(trees: Trees, node: int, X: Floats, test: NDArray[np.uint8]) -> None:
+    """1 for the rows (columns of ``X``) that go left at a node."""
+    feature = trees.feature[node]
+    if trees.category_start[node] >= 0:
+        for r in range(test.shape[0]):
+            test[r] = 1 if goes_left(trees, node, X[feature, r]) else 0
+        return
+    threshold = trees.threshold[node]
+    if trees.missing_left[node]:
+        for r in range(test.shape[0]):
+            test[r] = 0 if X[feature, r] > threshold else 1
+    else:
+        for r in range(test.shape[0]):
+            test[r] = 1 if X[feature, r] <= threshold else 0
 
 
 @inlined
-def add_freed(ready: Ready, node: int, freed: int, cells: Floats, first: int) -> None:
-    """A leaf that the row reaches when one column is freed: at the points that lead there."""
-    runs, leaf = ready.runs, ready.trees.value[node]
-    for at in range(runs.span[node, 0], runs.span[node, 1]):
-        if runs.entry[at, 0] == freed and runs.entry[at, 1] < runs.entry[at, 2]:
-            lift(cells, (runs.entry[at, 1] + freed, runs.entry[at, 2] + freed), first, leaf, 1.0)
+def keep(source: NDArray[np.uint8], test: NDArray[np.uint8], side: int, out: NDArray[np.uint8]) -> None:
+    """Those of ``source`` that go to a side."""
+    turn = np.uint8(side)
+    for r in range(test.shape[0]):
+        out[r] = source[r] & (test[r] ^ turn)
 
 
 @inlined
-def sum_steps(grid: Grid, base: Floats, cells: Floats) -> None:
-    """From steps to sums, each column's cells on their own."""
-    for k in range(cells.shape[1]):
+def keep_all(source: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
+    """A copy."""
+    for r in range(source.shape[0]):
+        out[r] = source[r]
+
+
+@inlined
+def descend(ready: Ready, work: Work, level: int, node: int, side: int) -> None:
+    """Carry a level's rows over an edge to the next level."""
+    slot = ready.grid.slot[ready.trees.feature[node]]
+    keep(work.every[level], work.test, side, work.every[level + 1])
+    again = False
+    for k in range(work.met[level]):
+        work.on_path[level + 1, k] = work.on_path[level, k]
+        if work.on_path[level, k] == slot:
+            keep_all(work.but[level, k], work.but[level + 1, k])
+            again = True
+        else:
+            keep(work.but[level, k], work.test, side, work.but[level + 1, k])
+    work.met[level + 1] = work.met[level]
+    if slot >= 0 and not again:
+        k = work.met[level]
+        work.on_path[level + 1, k] = slot
+        keep_all(work.every[level], work.but[level + 1, k])
+        work.met[level + 1] = k + 1
+
+
+@inlined
+def add(out: Floats, rows: NDArray[np.uint8], v: float) -> None:
+    """Add ``v`` for the rows marked."""
+    for r in range(rows.shape[0]):
+        out[r] += v * np.float64(np.int32(rows[r]))
+
+
+@inlined
+def arrive(ready: Ready, work: Work, level: int, node: int, first: int) -> None:
+    """Add a leaf: to rows that reach it, and for each column on its path to those that would, at the points that lead there."""
+    here = work.every[level]
+    for k in range(ready.trees.value.shape[1]):
+        v, output = ready.trees.value[node, k], first + k
+        add(work.base[output], here, v)
+        for place in range(work.met[level]):
+            add(work.outside[output, work.on_path[level, place]], here, v)
+        for at in range(ready.runs.span[node, 0], ready.runs.span[node, 1]):
+            slot, begin, stop = ready.runs.entry[at, 0], ready.runs.entry[at, 1], ready.runs.entry[at, 2]
+            if begin == stop:
+                continue
+            place = 0
+            while work.on_path[level, place] != slot:
+                place += 1
+            add(work.steps[output, begin + slot], work.but[level, place], v)
+            add(work.steps[output, stop + slot], work.but[level, place], -v)
+
+
+@inlined
+def walk_block(ready: Ready, work: Work, X: Floats, stack: Ints) -> None:
+    """Every tree with one block of rows (columns of ``X``); ``stack`` is int32 (levels, 2)."""
+    trees = ready.trees
+    for tree in range(trees.roots.shape[0]):
+        first = max(trees.tree_output[tree], 0)
+        level = 0
+        stack[0, 0], stack[0, 1] = trees.roots[tree], 0
+        while level >= 0:
+            node, side = stack[level, 0], stack[level, 1]
+            if trees.feature[node] < 0:
+                arrive(ready, work, level, node, first)
+                level -= 1
+            elif side == 2:
+                level -= 1
+            else:
+                test_rows(trees, node, X, work.test)
+                descend(ready, work, level, node, side)
+                stack[level, 1] = side + 1
+                level += 1
+                stack[level, 0], stack[level, 1] = trees.left[node] if side == 0 else trees.right[node], 0
+
+
+@inlined
+def sum_steps(ready: Ready, work: Work, out: Floats) -> None:
+    """From steps to sums (outputs, cells, rows), each column's cells on their own."""
+    grid = ready.grid
+    for k in range(out.shape[0]):
         for slot in range(grid.start.shape[0] - 1):
-            total = 0.0
-            for cell in range(grid.start[slot] + slot, grid.start[slot + 1] + slot):
-                total += cells[cell, k]
-                cells[cell, k] = base[k] + total
+            for r in range(out.shape[2]):
+                work.base[k, r] -= work.outside[k, slot, r]
+            for cell in range(grid.start[slot], grid.start[slot + 1]):
+                for r in range(out.shape[2]):
+                    work.base[k, r] += work.steps[k, cell + slot, r]
+                    out[k, cell, r] = work.base[k, r] + ready.trees.base[k]
+            for r in range(out.shape[2]):
+                work.base[k, r] += work.steps[k, grid.start[slot + 1] + slot, r] + work.outside[k, slot, r]
 
 
 @compiled
 def step_rows(ready: Ready, X: Floats, out: Floats) -> None:
-    """Add to ``out`` (rows, cells + asked, outputs), zeros before, the forest's sums at every cell.
-
-    After each column's cells comes one of scratch, where its last range steps down.
-    """
-    trees, grid = ready.trees, ready.grid
-    stack = np.zeros((deepest(trees) + 2, 2), np.int32)
-    base = np.zeros(trees.base.shape[0])
-    for row in range(X.shape[0]):
-        base[:] = trees.base
-        for tree in range(trees.roots.shape[0]):
-            first = max(trees.tree_output[tree], 0)
-            stack[0, 0], stack[0, 1] = trees.roots[tree], -1
-            height = 1
-            while height > 0:
-                height -= 1
-                node, freed = stack[height, 0], stack[height, 1]
-                while trees.feature[node] >= 0:
-                    feature = trees.feature[node]
-                    slot = grid.slot[feature]
-                    left = goes_left(trees, node, X[row, feature])
-                    if slot >= 0 and (freed == slot or freed < 0):
-                        stack[height, 0] = trees.right[node] if left else trees.left[node]
-                        stack[height, 1] = slot
-                        height += 1
-                    node = trees.left[node] if left else trees.right[node]
-                if freed >= 0:
-                    add_freed(ready, node, freed, out[row], first)
-                    continue
-                for k in range(trees.value.shape[1]):
-                    base[first + k] += trees.value[node, k]
-                add_reached(ready, node, out[row], first)
-        sum_steps(grid, base, out[row])
+    """Fill ``out`` (outputs, cells, rows) with the forest's sums at every cell; ``X`` is (features, rows)."""
+    outputs, _, rows = out.shape
+    asked, cells = ready.grid.start.shape[0] - 1, ready.grid.point.shape[0]
+    levels = deepest(ready.trees) + 1
+    stack = np.zeros((levels, 2), np.int32)
+    for start in range(0, rows, _LANES):
+        lanes = min(_LANES, rows - start)
+        work = Work(
+            np.zeros(lanes, np.uint8),
+            np.ones((levels, lanes), np.uint8),
+            np.zeros((levels, asked, lanes), np.uint8),
+            np.zeros((levels, asked), np.int32),
+            np.zeros(levels, np.int32),
+            np.zeros((outputs, lanes)),
+            np.zeros((outputs, asked, lanes)),
+            np.zeros((outputs, cells + asked, lanes)),
+        )
+        walk_block(ready, work, X[:, start : start + lanes].copy(), stack)
+        sum_steps(ready, work, out[:, :, start : start + lanes])
 
 
 @inlined
@@ -314,17 +402,16 @@ def curves(ready: Ready, X: Any, consume: Consume, executor: Blocks | None = Non
             the other in the order of ``grids``; from several threads, and the array is used again afterwards.
         executor: Threads to use.
     """
-    rows, asked = matrix(X), len(ready.grid.start) - 1
+    rows = matrix(X)
     cells, outputs = len(ready.grid.point), len(ready.trees.base)
-    keep = np.ones(cells + asked, np.bool_)
-    keep[ready.grid.start[1:] + np.arange(asked)] = False
 
     def one(part: slice) -> None:
-        out = np.zeros((part.stop - part.start, cells + asked, outputs))
-        step_rows(ready, rows[part], out)
-        consume(part, out[:, keep])
+        out = np.empty((outputs, cells, part.stop - part.start))
+        step_rows(ready, np.ascontiguousarray(rows[part].T), out)
+        consume(part, out.transpose(2, 1, 0))
 
-    size = max(1, min(1024, _BLOCK_CELLS // max(1, (cells + asked) * outputs)))
+    size = max(1, min(1024, _BLOCK_CELLS // max(1, cells * outputs)))
+    size = -(-size // _LANES) * _LANES
     run(one, [slice(at, min(at + size, len(rows))) for at in range(0, len(rows), size)], executor)
 
 

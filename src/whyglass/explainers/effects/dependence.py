@@ -1,0 +1,185 @@
+"""Partial dependence and individual curves: a column moved along its grid, all else of every row as it is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whyglass.core.ask import Ask
+from whyglass.core.curves import Curves, Key
+from whyglass.core.errors import InputError
+from whyglass.core.provenance import Provenance
+from whyglass.explainers.effects.engine import Engine, set_up
+from whyglass.explainers.effects.extrapolation import shares
+from whyglass.explainers.effects.grids import PAIR_POINTS, columns_of, pairs_of, points_of
+from whyglass.explainers.effects.moments import Moments
+
+Array = NDArray[np.float64]
+_MOST_BYTES = 2 << 30  # of individual curves
+
+
+def explain(ask: Ask) -> Curves:
+    """Average curves ("pdp") over the rows asked about, of columns and of pairs, with standard errors and Friedman's H statistic.
+
+    Friedman 2001; Friedman & Popescu 2008. Trees are walked once for all points of all columns, and the answer is exact for the
+    rows; other models are asked rows x points times, of at most 1,000 seeded rows.
+
+    Raises:
+        InputError: If a column, a pair or the grid is not understood.
+        UnsupportedError: If the model cannot answer in the space asked for.
+
+    Cost: for trees about three predictions a row, and points x outputs; else points x rows model rows.
+    """
+    engine = set_up(ask)
+    given = engine.ask.params.get("features")
+    pairs = pairs_of(ask)
+    columns = columns_of(ask, given if given is not None or not pairs else [ask.data.schema.names[j] for j in sorted({*sum(pairs, ())})])
+    grids = _within_budget(engine, {j: points_of(ask, j, engine.matrix) for j in columns})
+    moments, used = Moments(), list(grids)
+    engine.curves(grids, lambda part, block: moments.add(part.start, block))
+    found = _Found(engine)
+    _, mean, error = moments.merged()
+    at = 0
+    for j in used:
+        stop = at + len(grids[j])
+        found.add(ask.data.schema.names[j], grids[j], mean[at:stop] if np.ndim(mean) else None, error[at:stop] if np.ndim(error) else None)
+        at = stop
+    for pair in pairs:
+        _pair(engine, pair, found)
+    extrapolation: dict[Key, Array] = {ask.data.schema.names[j]: s for j, s in shares(ask, engine.matrix, grids).items()}
+    return found.curves("pdp", extrapolation, mean_of=len(engine.rows))
+
+
+def individual(ask: Ask) -> Curves:
+    """Each row's own curve ("ice").
+
+    Goldstein et al. 2015. Cost as for ``explain``; memory rows x points x outputs x 8 bytes.
+
+    Raises:
+        InputError: If the curves would take more than 2 GiB, or an argument is not understood.
+        UnsupportedError: If pairs are asked for, or the model cannot answer in the space asked for.
+    """
+    if ask.params.get("pairs"):
+        msg = "Individual curves are of single columns; pairs are averaged: ask for method='pdp'."
+        raise InputError(msg)
+    engine = set_up(ask)
+    grids = _within_budget(engine, {j: points_of(ask, j, engine.matrix) for j in columns_of(ask, ask.params.get("features"))})
+    cells, rows = sum(map(len, grids.values())), len(ask.data)
+    size = 8 * cells * rows * engine.game.width
+    if size > _MOST_BYTES:
+        msg = f"{rows:,} rows x {cells:,} points take {size / 2**30:.1f} GiB of curves. Ask about fewer rows, features= or a smaller grid=."
+        raise InputError(msg)
+    whole = np.full((rows, cells, engine.game.width), np.nan)
+
+    def keep(part: slice, block: Array) -> None:
+        whole[engine.rows[part]] = block
+
+    engine.curves(grids, keep)
+    found, at = _Found(engine), 0
+    for j, points in grids.items():
+        found.add(ask.data.schema.names[j], points, whole[:, at : at + len(points)], None)
+        at += len(points)
+    extrapolation: dict[Key, Array] = {ask.data.schema.names[j]: s for j, s in shares(ask, engine.matrix, grids).items()}
+    return found.curves("ice", extrapolation)
+
+
+@dataclass(eq=False)
+class _Found:
+    """Curves as they come."""
+
+    engine: Engine
+    points: dict[Key, Any] = field(default_factory=dict)
+    values: dict[Key, Array] = field(default_factory=dict)
+    errors: dict[Key, Array] = field(default_factory=dict)
+    strength: dict[Key, Array] = field(default_factory=dict)
+
+    @property
+    def keep(self) -> list[int]:
+        """Positions of the outputs asked for."""
+        outputs, ask = len(self.engine.game.names), self.engine.ask
+        return list(ask.outputs) if ask.outputs and outputs == len(ask.model.outputs) else list(range(outputs))
+
+    def add(self, key: Key, points: Any, values: Array | None, errors: Array | None) -> None:
+        """Take in one key's values; None where no row took part."""
+        shape = tuple(len(p) for p in points) if isinstance(points, tuple) else (len(points),)
+        blank = np.full((*shape, len(self.engine.game.names)), np.nan)
+        self.points[key] = points
+        self.values[key] = (blank if values is None else values)[..., self.keep]
+        if errors is not None:
+            self.errors[key] = errors[..., self.keep]
+
+    def curves(self, kind: str, extrapolation: dict[Key, Array], mean_of: int | None = None) -> Curves:
+        """The result."""
+        ask, engine = self.engine.ask, self.engine
+        said = {"rows": mean_of} if mean_of is not None else {}
+        walked = "trees walked once" if engine.forest is not None else "model asked at every point"
+        return Curves(
+            kind=kind,
+            keys=tuple(self.points),
+            points=dict(self.points),
+            values=self.values,
+            std_errors=self.errors,
+            strength=self.strength,
+            extrapolation=extrapolation,
+            output_names=tuple(engine.game.names[k] for k in self.keep),
+            space=engine.game.space,
+            dataset=ask.data,
+            exact=True,
+            status=engine.statuses,
+            provenance=Provenance(kind, params={"kernel": walked, **said}, seed=ask.seed, model_hash=ask.model.model_hash),
+        )
+
+
+def _within_budget(engine: Engine, grids: dict[int, Array]) -> dict[int, Array]:
+    """Fewer points where each costs the user's model an evaluation and the budget a row does not hold them all."""
+    cells, most = sum(map(len, grids.values())), engine.ask.budget.evaluations
+    if engine.forest is not None or cells <= most:
+        return grids
+    each = most // max(1, len(grids))
+    if each < 2:
+        msg = f"A budget of {most} evaluations a row cannot draw {len(grids)} columns. Raise it, or name fewer features=."
+        raise InputError(msg)
+    return {j: p if len(p) <= each else p[np.unique(np.linspace(0, len(p) - 1, each).round().astype(int))] for j, p in grids.items()}
+
+
+def _pair(engine: Engine, pair: tuple[int, int], found: _Found) -> None:
+    """One pair's surface, and how much of it is interaction."""
+    ask, names = engine.ask, engine.ask.data.schema.names
+    grids = {j: points_of(ask, j, engine.matrix, PAIR_POINTS) for j in pair}
+    moments = Moments()
+    engine.surfaces(grids, lambda part, block: moments.add(part.start, block))
+    _, mean, error = moments.merged()
+    key = (names[pair[0]], names[pair[1]])
+    there = bool(np.ndim(mean))
+    found.add(key, tuple(grids.values()), mean if there else None, error if there else None)
+    if there:
+        weights = _weights(engine.matrix, grids)
+        found.strength[key] = _interaction(found.values[key], weights)
+
+
+def _weights(matrix: Array, grids: dict[int, Array]) -> Array:
+    """Share of the rows nearest to each pair of points: float64 (points, points)."""
+    places = []
+    for j, points in grids.items():
+        middle = (points[1:] + points[:-1]) / 2
+        places.append(np.searchsorted(middle, np.nan_to_num(matrix[:, j], nan=math.inf), side="left").clip(0, len(points) - 1))
+    known = ~np.isnan(matrix[:, list(grids)]).any(axis=1)
+    counts = np.zeros(tuple(len(p) for p in grids.values()))
+    np.add.at(counts, (places[0][known], places[1][known]), 1.0)
+    return np.asarray(counts / max(1.0, counts.sum()))
+
+
+def _interaction(surface: Array, weights: Array) -> Array:
+    """Friedman's H: root of the share of the centred surface that the two columns' own curves leave unexplained, weighted by rows."""
+    one, two = weights.sum(axis=1), weights.sum(axis=0)
+    centred = surface - np.einsum("ab,abk->k", weights, surface)
+    first = np.einsum("b,abk->ak", two, centred)
+    second = np.einsum("a,abk->bk", one, centred)
+    first, second = first - one @ first, second - two @ second
+    left = np.einsum("ab,abk->k", weights, (centred - first[:, None] - second[None, :]) ** 2)
+    whole = np.einsum("ab,abk->k", weights, centred**2)
+    return np.asarray(np.sqrt(np.divide(left, whole, out=np.zeros_like(left), where=whole > 1e-24)))

@@ -1,0 +1,158 @@
+"""What the model says of every row at every point of some columns' grids: forests by one walk, other models in large batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whyglass.core.ask import Ask
+from whyglass.core.errors import UnsupportedError
+from whyglass.core.forest import Forest
+from whyglass.core.rescue import rescue
+from whyglass.explainers.links import through
+from whyglass.explainers.shapley.answers import OUT_OF_TIME, problems, usable
+from whyglass.explainers.shapley.games import Game, bad_answer, game_of, words
+from whyglass.kernels import partial_dependence
+
+Array = NDArray[np.float64]
+Consume = Callable[[slice, Array], None]
+OPAQUE_ROWS = 1_000  # rows drawn where every point costs a call of the user's model
+NOT_DRAWN = f"not among the {OPAQUE_ROWS:,} rows drawn"
+_CELLS = 2_000_000  # numbers in one call of a model
+_PIECE = 4_096  # rows between two looks at the clock
+
+
+@dataclass(frozen=True, eq=False)
+class Engine:
+    """A model set up to be asked about moved rows.
+
+    Attributes:
+        ask: What was asked.
+        game: The model in the space asked for.
+        forest: The trees and the link from their sums, where they can be walked; else None.
+        link: The link.
+        rows: Positions of the rows that take part.
+        status: Rows that do not, and why.
+    """
+
+    ask: Ask
+    game: Game
+    forest: Forest | None
+    link: str
+    rows: NDArray[np.intp]
+    status: dict[int, str]
+
+    @property
+    def matrix(self) -> Array:
+        """The rows that take part, encoded."""
+        return self.ask.data.matrix[self.rows]
+
+    @property
+    def statuses(self) -> tuple[str, ...]:
+        """One entry for each explained row."""
+        said = ["ok"] * len(self.ask.data)
+        for row, reason in self.status.items():
+            said[row] = reason
+        return tuple(said)
+
+    def linked(self, sums: Array) -> Array:
+        """Predictions from a forest's sums, float64 (..., sums) -> (..., outputs)."""
+        if self.link == "identity":
+            return sums
+        return through(sums.reshape(-1, sums.shape[-1]), self.link, self.game.width).reshape(*sums.shape[:-1], -1)
+
+    def curves(self, grids: Mapping[int, Array], consume: Consume) -> None:
+        """Ask about every row at the points of every column.
+
+        Args:
+            grids: Column -> points.
+            consume: Called with the rows of a block (places among ``rows``) and float64 (rows, cells, outputs), the columns' points
+                one after the other; NaN where the model fails.
+        """
+        cells = sum(map(len, grids.values()))
+        if self.forest is not None and cells:
+            ready, matrix = partial_dependence.prepare(self.forest, grids), self.matrix
+            for piece in self._pieces(_PIECE):
+                partial_dependence.curves(ready, matrix[piece], self._linking(piece.start, consume), self.ask.executor)
+            return
+        self._each(cells, lambda rows: np.concatenate([_at(rows, j, points) for j, points in grids.items()], axis=1), consume)
+
+    def surfaces(self, grids: Mapping[int, Array], consume: Consume) -> None:
+        """Ask about every row at every pair of points of two columns: blocks of float64 (rows, points, points, outputs)."""
+        (a, first), (b, second) = grids.items()
+        shape = (len(first), len(second))
+        if self.forest is not None and shape[0] and shape[1]:
+            ready, matrix = partial_dependence.prepare(self.forest, grids), self.matrix
+            for piece in self._pieces(_PIECE):
+                partial_dependence.surfaces(ready, matrix[piece], self._linking(piece.start, consume), self.ask.executor)
+            return
+
+        def moved(rows: Array) -> Array:
+            out = np.repeat(_at(rows, a, first), shape[1], axis=1)
+            out[:, :, b] = np.tile(second, shape[0])
+            return out
+
+        self._each(shape[0] * shape[1], moved, lambda part, said: consume(part, said.reshape(len(said), *shape, -1)))
+
+    def _linking(self, start: int, consume: Consume) -> Consume:
+        """Take a block of sums of the rows from ``start`` on as predictions."""
+        return lambda part, sums: consume(slice(part.start + start, part.stop + start), self.linked(sums))
+
+    def ask_rows(self, matrix: Array) -> Array:
+        """What the model says of rows of any kind: float64 (rows, outputs), NaN where it fails."""
+        said, _ = rescue(self.game.predict, matrix, self.game.width)
+        return said
+
+    def _each(self, cells: int, moved: Callable[[Array], Array], consume: Consume) -> None:
+        """Blocks of as many rows as one call may hold, one call each."""
+        width = len(self.ask.data.schema)
+        matrix = self.matrix
+        for part in self._pieces(max(1, _CELLS // max(1, cells * width))):
+            rows = moved(matrix[part])
+            said, failed = rescue(self.game.predict, rows.reshape(-1, width), self.game.width)
+            for place in np.flatnonzero(~np.isfinite(said).all(axis=1)):
+                row = int(self.rows[part][int(place) // max(1, cells)])
+                self.status.setdefault(row, words(failed[int(place)]) if int(place) in failed else bad_answer(said[int(place)]))
+            consume(part, said.reshape(len(rows), cells, -1))
+
+    def _pieces(self, size: int) -> Iterator[slice]:
+        """Blocks of rows while there is time; rows that it does not reach say so."""
+        for part in self.ask.executor.blocks(len(self.rows), size):
+            self.ask.executor.check()
+            if not self.ask.budget.left():
+                self.status.update(dict.fromkeys(self.rows[part.start :].tolist(), OUT_OF_TIME))
+                return
+            yield part
+
+
+def set_up(ask: Ask) -> Engine:
+    """Make a model ready: the space asked for, and the rows that take part.
+
+    Raises:
+        UnsupportedError: If the model cannot answer in the space asked for.
+    """
+    if ask.space == "log_loss":
+        msg = "Curves are about what the model says; ask for 'probability', 'margin' or 'value' space, or for method='permutation'."
+        raise UnsupportedError(msg)
+    game = game_of(ask)
+    forest = ask.model.trees() if "trees" in ask.model.can and game.compiled else None
+    link = "identity" if forest is None or game.space == forest.space else forest.link
+    rows, status = usable(ask), problems(ask)
+    rng = np.random.default_rng(ask.seed)
+    if not game.compiled and len(rows) > OPAQUE_ROWS:
+        drawn = np.sort(rng.permutation(rows)[:OPAQUE_ROWS])
+        status.update(dict.fromkeys(np.setdiff1d(rows, drawn).tolist(), NOT_DRAWN))
+        rows = drawn
+    if ask.budget.deadline is not None:
+        rows = rng.permutation(rows)  # whatever time allows is then a fair sample
+    return Engine(ask, game, forest, link, rows, status)
+
+
+def _at(rows: Array, column: int, points: Array) -> Array:
+    """Each row at every point of a column: float64 (rows, points, columns)."""
+    out = np.repeat(rows[:, None, :], len(points), axis=1)
+    out[:, :, column] = points
+    return out
