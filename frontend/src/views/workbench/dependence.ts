@@ -17,6 +17,8 @@ import type { World } from "./world";
 
 const MOST_DOTS = 2000;
 const MOST_CATEGORIES = 16;
+const LETTER = 6.6;
+const LINE = 14;
 
 interface Dot {
   readonly i: number;
@@ -42,6 +44,8 @@ interface Drawing {
   readonly lines: readonly { d: string; zero: boolean }[];
   readonly texts: readonly { x: number; y: number; text: string; anchor: string; strong: boolean }[];
   readonly left: number;
+  /** Categories that are not drawn. */
+  readonly dropped?: number;
 }
 
 export function Dependence({ world, column }: { world: World; column: number }): VNode {
@@ -99,6 +103,7 @@ export function Dependence({ world, column }: { world: World; column: number }):
       ${drawing.marks.map((m) => html`<path d=${`M${m.x0} ${m.y0}L${m.x1} ${m.y1}`} class="mean wide" /><circle cx=${m.x} cy=${m.y} r="3.4" class="point ring" />`)}
       ${drawing.texts.map((t) => html`<text x=${t.x} y=${t.y} text-anchor=${t.anchor} class=${t.strong ? "strong" : ""}>${t.text}</text>`)}
     </svg>
+    ${drawing.dropped ? html`<p class="cap">The ${MOST_CATEGORIES} most frequent of ${count(MOST_CATEGORIES + drawing.dropped)} values.</p>` : ""}
     ${partner && html`<p class="cap" data-partner=${meta.columns[partner.column].name}><${ShadeWords} world=${world} column=${column} partner=${partner} /></p>`}
     <p class="cap">Association in this model, not cause and effect: changing ${name} in life need not change the outcome.</p>
   </section>` as VNode;
@@ -115,6 +120,16 @@ function pushRange(push: Float64Array): [number, number] {
 function some(n: number): number[] {
   const skip = Math.max(1, Math.ceil(n / MOST_DOTS));
   return Array.from({ length: Math.ceil(n / skip) }, (_, k) => k * skip);
+}
+
+/** Lines of at most so many letters, broken at blanks. */
+function wrapped(text: string, most: number): string[] {
+  const lines = [""];
+  for (const word of text.split(/(?<= )/)) {
+    if (lines[lines.length - 1] && (lines[lines.length - 1] + word.trimEnd()).length > most) lines.push("");
+    lines[lines.length - 1] += word;
+  }
+  return lines.map((line) => line.trimEnd());
 }
 
 function strips(desk: Desk, world: World, column: number, width: number): Drawing {
@@ -135,8 +150,9 @@ function strips(desk: Desk, world: World, column: number, width: number): Drawin
     order = order.filter(([key]) => big.has(key));
   }
   const name = (key: number): string => words.value(column, key === -2 ? NaN : key);
-  const left = Math.min(width * 0.42, 12 + Math.max(...order.map(([key]) => name(key).length)) * 6.6);
-  const rowHeight = Math.min(34, Math.max(22, 440 / Math.max(1, order.length)));
+  const left = Math.min(width * 0.42, 12 + Math.max(...order.map(([key]) => name(key).length)) * LETTER);
+  const names = order.map(([key]) => wrapped(name(key), Math.floor((left - 12) / LETTER)));
+  const rowHeight = Math.max(Math.min(34, Math.max(22, 440 / Math.max(1, order.length))), LINE * Math.max(1, ...names.map((n) => n.length)) + 4);
   const height = order.length * rowHeight + 26;
   const [lo, hi] = pushRange(push);
   const x = (v: number): number => left + ((Math.max(lo, Math.min(hi, v)) - lo) / (hi - lo)) * (width - left - 12);
@@ -144,16 +160,16 @@ function strips(desk: Desk, world: World, column: number, width: number): Drawin
   const marks: Mark[] = [];
   const texts: { x: number; y: number; text: string; anchor: string; strong: boolean }[] = [];
   const shown = new Set(some(push.length));
-  order.forEach(([key, list], k) => {
+  order.forEach(([, list], k) => {
     const y = k * rowHeight + rowHeight / 2;
     for (const i of list) if (shown.has(i)) dots.push({ i, x: x(push[i]), y: y + (((i * 37) % 21) / 21 - 0.5) * rowHeight * 0.62 });
-    texts.push({ x: left - 10, y: y + 4, text: name(key), anchor: "end", strong: true });
+    names[k].forEach((text, n) => texts.push({ x: left - 10, y: y + 4 + LINE * (n - (names[k].length - 1) / 2), text, anchor: "end", strong: true }));
     const m = mean(list);
     if (m.n > 3) marks.push({ x0: x(m.mean - m.half), x1: x(m.mean + m.half), y0: y, y1: y, x: x(m.mean), y });
   });
   const ticks = ticksBetween(lo, hi, 5);
   for (const t of ticks) texts.push({ x: x(t), y: height - 8, text: pushTick(words, t), anchor: "middle", strong: false });
-  return { height, dots, marks, line: "", lines: ticks.map((t) => ({ d: `M${x(t)} 0V${height - 24}`, zero: t === 0 })), texts, left };
+  return { height, dots, marks, line: "", lines: ticks.map((t) => ({ d: `M${x(t)} 0V${height - 24}`, zero: t === 0 })), texts, left, dropped: Math.max(0, dropped) };
 }
 
 const TOP = 8;
