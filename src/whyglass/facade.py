@@ -264,7 +264,7 @@ def show(
     """Look at results, or at a model, in the live view.
 
     Args:
-        *things: Results, or a model to be shown on its own data.
+        *things: Results, also a ``shap.Explanation``, or a model to be shown on its own data.
         model: The wrapped model; taken from the results when None.
         data: The rows to show; by default wrap's X (as train) plus the explained rows (as held out).
         y: Recorded outcomes of ``data``.
@@ -278,6 +278,8 @@ def show(
     Raises:
         InputError: If nothing was given, or the parts do not belong together.
     """
+    known = next((t for t in (model, *things) if isinstance(t, Model)), None)
+    things = tuple(_taken_in(t, known) for t in things)
     models = [t for t in things if isinstance(t, Model)]
     results = [t for t in things if isinstance(t, Attribution)]
     strange = [t for t in things if not isinstance(t, Model | Attribution)]
@@ -308,6 +310,13 @@ def show(
     build = registry.load("views", "workbench")
     view: View = build(result, model=chosen, ask=ask, data=_shown_rows(chosen, data, y), split=split, theme=theme, embed_model=embed_model)
     return view
+
+
+def _taken_in(thing: Any, model: Model | None) -> Any:
+    """What shap's explainers give as ours, anything else as it is."""
+    if type(thing).__module__.partition(".")[0] != "shap":
+        return thing
+    return registry.load("imports", "shap")(thing, model=model)
 
 
 def _with_outcomes(rows: Dataset, y: Any) -> Dataset:

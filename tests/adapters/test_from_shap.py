@@ -263,3 +263,13 @@ def test_the_views_take_it(table, forest, tmp_path, with_model):
     assert why._repr_mimebundle_()
     assert wg.load(why.save(tmp_path / "why.arrow")) == why
     assert len(why.to_frame("pandas")) == 120
+
+
+def test_show_takes_it_directly(forest):
+    _, model, theirs = forest
+    assert wg.show(theirs).state["space"]
+    assert wg.show(theirs, model=model).state == wg.show(model, theirs).state
+    with pytest.raises(wg.InputError, match="given a list"):
+        wg.show(theirs.values.tolist())
+    with pytest.raises(wg.InputError, match="base_values"):
+        wg.show(shap.Explanation(V))
