@@ -166,8 +166,8 @@ def test_a_time_budget_is_kept_and_can_be_repeated():
 
     wrapped = wg.wrap(slow, X, task="regression")
     start = time.monotonic()
-    why = wg.explain(wrapped, X[:4], budget="1s")
-    assert time.monotonic() - start < 2.0
+    why = wg.explain(wrapped, X[:4], budget="2s")
+    assert time.monotonic() - start < 5.0
     assert set(why.status) == {"ok"}
     again = wg.explain(wrapped, X[:4], budget=why.provenance.params["evaluations"])
     assert np.array_equal(again.values, why.values)
@@ -180,7 +180,7 @@ def test_rows_that_time_does_not_reach_say_so():
         time.sleep(0.03)
         return frame["c0"].to_numpy()
 
-    why = wg.explain(wg.wrap(slow, X, task="regression"), X[:60], budget="300ms")
+    why = wg.explain(wg.wrap(slow, X, task="regression"), X[:60], budget="900ms")
     late = [s != "ok" for s in why.status]
     assert any(late)
     assert not all(late)
@@ -195,7 +195,7 @@ def test_time_that_is_too_short_for_every_coalition_gives_estimates():
         time.sleep(len(frame) * 2e-5)
         return np.tanh(frame.to_numpy() @ np.arange(9.0))
 
-    why = wg.explain(wg.wrap(slow, X, task="regression"), X[:2], budget="400ms")
+    why = wg.explain(wg.wrap(slow, X, task="regression"), X[:2], budget="1500ms")
     assert why.provenance.method == "shap.sampled"
     assert set(why.status) == {"ok"}
     assert not why.exact

@@ -18,7 +18,7 @@ from whyglass.explainers.shapley.grouping import Grouping, grouping
 Array = NDArray[np.float64]
 Bits = NDArray[np.bool_]
 Rows = NDArray[np.intp]
-CELLS = 1_000_000  # numbers in one call of the model: from here on a row costs no less, and any memory holds them
+CELLS = 400_000  # numbers in one call of the model: from 300,000 on a row costs no less (networks, trees), and any memory holds them
 _SHARE = 0.05  # of the time left that one call may take, since it cannot be interrupted
 _BLOCK = 64  # rows explained together at most
 
