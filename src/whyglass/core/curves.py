@@ -30,7 +30,7 @@ class Curves(Explanation):
         values: Key -> float64 (points, outputs) for pdp and ale, (rows, points, outputs) for ice; (points_a, points_b, outputs)
             for a pair.
         std_errors: Key -> like ``values``, over the rows as a sample of all rows; empty for ice, which has none.
-        extrapolation: Column -> float64 (points,), the share of rows that a point moves to where there is no row like them.
+        extrapolation: Column -> float64 (points,), the share of rows that a point moves to where there is no row like them; pdp only.
         strength: Pair -> float64 (outputs,), Friedman's H statistic: the share of the pair's joint effect that is interaction.
         output_names: One per output.
         space: What ``values`` are.

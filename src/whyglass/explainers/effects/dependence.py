@@ -15,7 +15,7 @@ from whyglass.core.errors import InputError
 from whyglass.core.provenance import Provenance
 from whyglass.explainers.effects.engine import Engine, set_up
 from whyglass.explainers.effects.extrapolation import shares
-from whyglass.explainers.effects.grids import PAIR_POINTS, columns_of, pairs_of, points_of
+from whyglass.explainers.effects.grids import PAIR_POINTS, columns_of, known_rows, pairs_of, points_of
 from whyglass.explainers.effects.moments import Moments
 
 Array = NDArray[np.float64]
@@ -34,11 +34,11 @@ def explain(ask: Ask) -> Curves:
 
     Cost: for trees about three predictions a row, and points x outputs; else points x rows model rows.
     """
-    engine = set_up(ask)
+    engine, known = set_up(ask), known_rows(ask)
     given = engine.ask.params.get("features")
     pairs = pairs_of(ask)
     columns = columns_of(ask, given if given is not None or not pairs else [ask.data.schema.names[j] for j in sorted({*sum(pairs, ())})])
-    grids = _within_budget(engine, {j: points_of(ask, j, engine.matrix) for j in columns})
+    grids = _within_budget(engine, {j: points_of(ask, j, known) for j in columns})
     moments, used = Moments(), list(grids)
     engine.curves(grids, lambda part, block: moments.add(part.start, block))
     found = _Found(engine)
@@ -66,8 +66,8 @@ def individual(ask: Ask) -> Curves:
     if ask.params.get("pairs"):
         msg = "Individual curves are of single columns; pairs are averaged: ask for method='pdp'."
         raise InputError(msg)
-    engine = set_up(ask)
-    grids = _within_budget(engine, {j: points_of(ask, j, engine.matrix) for j in columns_of(ask, ask.params.get("features"))})
+    engine, known = set_up(ask), known_rows(ask)
+    grids = _within_budget(engine, {j: points_of(ask, j, known) for j in columns_of(ask, ask.params.get("features"))})
     cells, rows = sum(map(len, grids.values())), len(ask.data)
     size = 8 * cells * rows * engine.game.width
     if size > _MOST_BYTES:
@@ -83,8 +83,7 @@ def individual(ask: Ask) -> Curves:
     for j, points in grids.items():
         found.add(ask.data.schema.names[j], points, whole[:, at : at + len(points)], None)
         at += len(points)
-    extrapolation: dict[Key, Array] = {ask.data.schema.names[j]: s for j, s in shares(ask, engine.matrix, grids).items()}
-    return found.curves("ice", extrapolation)
+    return found.curves("ice", {})
 
 
 @dataclass(eq=False)
@@ -149,7 +148,7 @@ def _within_budget(engine: Engine, grids: dict[int, Array]) -> dict[int, Array]:
 def _pair(engine: Engine, pair: tuple[int, int], found: _Found) -> None:
     """One pair's surface, and how much of it is interaction."""
     ask, names = engine.ask, engine.ask.data.schema.names
-    grids = {j: points_of(ask, j, engine.matrix, PAIR_POINTS) for j in pair}
+    grids = {j: points_of(ask, j, known_rows(ask), PAIR_POINTS) for j in pair}
     moments = Moments()
     engine.surfaces(grids, lambda part, block: moments.add(part.start, block))
     _, mean, error = moments.merged()

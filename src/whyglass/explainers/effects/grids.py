@@ -54,6 +54,12 @@ def _position(ask: Ask, name: Any) -> int:
     return schema.index(name)
 
 
+def known_rows(ask: Ask) -> Array:
+    """Rows that points are chosen from: wrap's own, so that a row's curve does not depend on the rows asked about beside it."""
+    known = ask.model.data
+    return known.matrix if known is not None and len(known) else ask.data.matrix
+
+
 def points_of(ask: Ask, column: int, rows: Array, most: int | None = None) -> Array:
     """The points of one column: the caller's own, every value seen where there are few, else quantiles of the rows.
 
