@@ -101,6 +101,13 @@ VIEWS = (
         "str",
         summary="A waterfall as SVG text, for places where no script runs.",
     ),
+    Row(
+        "static-heatmap",
+        "whyglass.views.heatmap:svg",
+        ("Attribution",),
+        "str",
+        summary="Which columns act together, as SVG text; for results with interactions.",
+    ),
 )
 
 HOSTS = (

@@ -22,6 +22,7 @@ from whyglass.core.view import View
 from whyglass.views import interactions, own_terms, page_model
 from whyglass.views.answers import Answers, stream
 from whyglass.views.frozen import freeze
+from whyglass.views.heatmap import below, svg
 from whyglass.views.measures import measure
 from whyglass.views.rows import SPLITS, Shown, gather, pack_cases
 from whyglass.views.subject import Asker, Subject
@@ -279,6 +280,7 @@ def _fallback(subject: Subject, case: int) -> Callable[[], str]:
             msg = "There is nothing to draw."
             raise UnsupportedError(msg)
         text: str = registry.load("views", "static-svg")(result)
-        return text
+        given = subject.result
+        return text if given is None or given.interactions is None or not interactions.offered(subject) else below(text, svg(given))
 
     return draw
