@@ -107,7 +107,7 @@ def test_a_coarse_answer_carries_errors_and_the_whole_one_none():
     whole = tree_enumerated.explain(ask(model, space="probability"))
     assert not coarse.exact
     assert whole.exact
-    assert coarse.provenance.params == {"first": 20, "unknown": "all 60 training rows (20 of them used)"}
+    assert coarse.provenance.params == {"first": 20, "kernel": "enumeration", "unknown": "all 60 training rows (20 of them used)"}
     assert "20 of them used" in coarse.background_note
     assert np.mean(np.abs(coarse.values - whole.values) <= 2 * coarse.std_errors + 1e-12) > 0.8
     with pytest.raises(InputError, match="first="):

@@ -1,8 +1,11 @@
 """The interventional game of a forest: brute force over filled-in rows, links, coarse answers with errors."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import shapley_by_definition as oracle
+from interactions_by_definition import matrix
 from random_forests import random_forest, random_rows
 
 from whyglass.kernels import enumerate_forest, twins
@@ -43,6 +46,45 @@ def test_brute_force_agrees(link, options):
         assert np.allclose(found.base, nothing, rtol=0, atol=1e-12)
         assert np.allclose(found.prediction, everything, rtol=0, atol=1e-12)
         assert np.all(found.std_errors == 0)
+
+
+def loss(margins, link, label):
+    said = twins.through_link(margins, link)
+    said = np.hstack([1 - said, said]) if said.shape[1] == 1 else said
+    return -np.log(np.clip(said[:, label], np.finfo(float).eps, 1))[:, None]
+
+
+@pytest.mark.uncompiled
+@pytest.mark.parametrize("grouped", [False, True])
+@pytest.mark.parametrize("label", [-1, 0, 1])
+@pytest.mark.parametrize(("link", "options"), [CASES[0], CASES[1], CASES[4], ("softmax", {"outputs": 3, "trees": 6, "n_features": 4})])
+def test_losses_groups_and_interactions_by_brute_force(link, options, label, grouped):
+    forest, x, background = set_up(options, 70, 5)
+    players = (np.arange(forest.n_features) // (2 if grouped else 1)).astype(np.int32)
+
+    def said(known):
+        filled, columns = background.copy(), np.isin(players, sorted(known))
+        filled[:, columns] = x[columns]
+        margins = twins.predict(forest, filled)
+        return (twins.through_link(margins, link) if label < 0 else loss(margins, link, label)).mean(axis=0)
+
+    wanted, shares = matrix(said, int(players.max()) + 1)
+    extra = enumerate_forest.Extra(label, interactions=True)
+    found = enumerate_forest.values(forest, x, background, link, players=players if grouped else None, extra=extra)
+    scale = max(1.0, np.abs(shares).max())
+    assert np.abs(found.values - shares).max() <= 1e-12 * scale
+    assert np.abs(found.interactions - wanted).max() <= 1e-12 * scale
+    assert np.abs(found.interactions + wanted).max() > 1e-3
+
+
+def test_a_loss_has_no_bound_behind_a_link_and_one_for_probabilities():
+    forest = random_forest(3, n_features=3, categories=())
+    x, background = np.zeros(3), random_rows(4, 5, 3, ())
+    sure = replace(forest, base=np.array([1000.0]))
+    far = enumerate_forest.values(sure, x, background, "sigmoid", extra=enumerate_forest.Extra(0)).prediction
+    assert far == pytest.approx(twins.predict(sure, x[None])[0])
+    capped = enumerate_forest.values(replace(forest, base=np.array([-1000.0])), x, background, extra=enumerate_forest.Extra(1))
+    assert capped.prediction == pytest.approx(-np.log(np.finfo(float).eps))
 
 
 @pytest.mark.uncompiled

@@ -39,11 +39,13 @@ class Shape(NamedTuple):
         trees: The packed arrays, one value a leaf where the second output is the first, negated.
         mirrored: Whether it is.
         levels: Edges on the longest path.
+        leaves: How many leaves end at each level.
     """
 
     trees: Trees
     mirrored: bool
     levels: int
+    leaves: tuple[int, ...]
 
 
 _shapes: WeakKeyDictionary[Any, Shape] = WeakKeyDictionary()
@@ -65,8 +67,16 @@ def shape_of(forest: Any) -> Shape:
         trees = pack(forest)
         mirrored = is_mirrored(trees)
         lean = trees._replace(value=np.ascontiguousarray(trees.value[:, :1])) if mirrored else trees
-        _shapes[forest] = Shape(lean, mirrored, len(_by_level(trees)))
+        by_level = _by_level(trees)
+        leaves = tuple(int(np.count_nonzero(trees.feature[nodes] < 0)) for nodes in by_level)
+        _shapes[forest] = Shape(lean, mirrored, len(by_level), leaves)
     return _shapes[forest]
+
+
+def share_of_leaves(forest: Any, level: int) -> float:
+    """The part of a forest's leaves that ends at a level or above it."""
+    leaves = shape_of(forest).leaves
+    return sum(leaves[: level + 1]) / max(sum(leaves), 1)
 
 
 def most_distinct(trees: Trees, players: Ints, count: int) -> Ints:

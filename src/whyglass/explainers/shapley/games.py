@@ -104,8 +104,13 @@ def game_of(ask: Ask) -> Game:
     return Game(model.predict_matrix, model.outputs, plain, compiled=False, width=len(model.outputs))
 
 
-def _loss(ask: Ask) -> Game:
-    """The log-loss of each row's recorded class, in place of the prediction."""
+def recorded_classes(ask: Ask) -> NDArray[np.intp]:
+    """Position of each explained row's recorded class among the outputs, -1 where there is none: what a loss is taken of.
+
+    Raises:
+        InputError: If no row has a recorded outcome.
+        UnsupportedError: If the model is a regression.
+    """
     model = ask.model
     if model.task != "classification":
         msg = f"space='log_loss' asks how wrong a classifier is; {model.name} is a regression, whose squared error is not offered."
@@ -113,7 +118,12 @@ def _loss(ask: Ask) -> Game:
     if ask.data.y is None:
         msg = "space='log_loss' needs the recorded outcomes of the explained rows. Pass y=."
         raise InputError(msg)
-    labels = np.nan_to_num(class_positions(ask.data, model.outputs), nan=-1.0).astype(np.intp)
+    return np.nan_to_num(class_positions(ask.data, model.outputs), nan=-1.0).astype(np.intp)
+
+
+def _loss(ask: Ask) -> Game:
+    """The log-loss of each row's recorded class, in place of the prediction."""
+    labels = recorded_classes(ask)
     plain = game_of(replace(ask, space="probability"))
     return replace(plain, names=("log loss",), space="log_loss", labels=labels)
 
