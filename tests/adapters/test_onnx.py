@@ -102,6 +102,16 @@ def test_converted_ensembles_answer_as_the_graph_does(estimator, kind, walker):
     assert np.abs(answer.base_values + answer.values.sum(axis=1) - answer.predictions).max() <= 1e-9
 
 
+def test_probabilities_that_stray_by_a_float32_are_still_probabilities():
+    X = _data()[0][:, :2]
+    two = (X[:, 0] > 0).astype(int)
+    model = wg.wrap(to_onnx(RandomForestClassifier(20, max_depth=6, random_state=0).fit(X, two), X[:1]), X, two)
+    answers = model.predict(X)
+    assert answers.min() < 0 or answers.max() > 1, "the case this test is about"
+    assert (model.task, model.outputs) == ("classification", ("0", "1"))
+    assert wg.explain(model, X[:2], space="probability").exact
+
+
 def test_values_are_those_of_the_trees_that_were_converted():
     """Counted on the training rows, the weights are those that a tree without bootstrap was grown with."""
     X, y = _data()

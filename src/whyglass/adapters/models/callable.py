@@ -169,7 +169,7 @@ def _classes(estimator: Any, data: Dataset) -> tuple[str, ...]:
 
 def _task(answer: Floats, classes: tuple[str, ...]) -> str:
     known = answer[np.isfinite(answer).all(axis=1)]
-    share = bool(len(known)) and bool(((known >= 0) & (known <= 1)).all())
+    share = bool(len(known)) and bool(((known >= -SUM_ERROR) & (known <= 1 + SUM_ERROR)).all())  # float32 sums stray a little
     if answer.shape[1] == 1:
         return "classification" if share and len(classes) == 2 else "regression"
     return "classification" if share and bool((np.abs(known.sum(axis=1) - 1) <= SUM_ERROR).all()) else "regression"
