@@ -13,7 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from whyglass.kernels import background_segments, background_walk, enumerate_forest, forest, tree_plan, tree_shap
+from whyglass.kernels import (
+    background_segments,
+    background_walk,
+    enumerate_forest,
+    forest,
+    leaf_cells,
+    leaf_groups,
+    leaf_tables,
+    tree_interactions,
+    tree_plan,
+    tree_shap,
+)
 
 _lock = threading.Lock()
 _CHILD = "from whyglass.kernels.warm import call_all; call_all()"
@@ -46,7 +57,16 @@ def kernels() -> tuple[Callable[..., Any], ...]:
         forest.add_leaves,
         tree_plan.write_plan,
         tree_plan.expected_sums,
+        tree_plan.mark_up,
         tree_shap.explain_rows,
+        tree_interactions.explain_rows,
+        leaf_groups.survey,
+        leaf_groups.choose,
+        leaf_groups.describe,
+        leaf_groups.uncovered,
+        leaf_cells.fill_cells,
+        leaf_tables.count_patterns,
+        leaf_tables.explain_rows,
         enumerate_forest.explain_row,
         background_segments.walk_trees,
     )
@@ -56,7 +76,9 @@ def call_all() -> None:
     """Call every kernel once with the types that they are always called with."""
     stump, row = Stump(), np.zeros((1, 1))
     forest.predict(stump, row)
-    tree_shap.values(stump, row)
+    tree_shap.values(stump, row, leaves=stump.feature < 0)
+    tree_interactions.interactions(stump, row)
+    leaf_tables.values(leaf_tables.build(stump, row), row)
     enumerate_forest.values(stump, row[0], row)
     background_walk.values(stump, row, row)
 
