@@ -75,7 +75,7 @@ def _drawn(mean: NDArray[np.float64], names: list[str], result: Attribution) -> 
 def _cell(row: int, column: int, value: float, most: float, points: bool) -> str:
     shade = (value / most) ** 0.85 if most > 0 else 0.0
     x, y = LEFT + CELL * column, TOP + CELL * row
-    written = _size(value, points)
+    written = _size(value if points else float(f"{value:.2g}"), points)
     number = f'<text class="w" x="{x + (CELL - 2) / 2}" y="{y + 18}" text-anchor="middle">{written}</text>'
     box = f'x="{x}" y="{y}" width="{CELL - 2}" height="{CELL - 2}" rx="2"'
     return f'<rect class="z" {box}/><rect class="c" {box} opacity="{shade:.2f}"/>{number if shade >= WRITTEN and len(written) <= 5 else ""}'

@@ -85,6 +85,9 @@ def together(subject: Subject, ids: NDArray[np.intp] | None = None) -> Together:
     if offered(subject) is None:
         msg = "The interactions of this model are not known."
         raise UnsupportedError(msg)
+    if subject.quick:
+        found = subject.sample_explained()
+        return strongest(subject.sample_ids(SAMPLE_ROWS), found, _one_output(subject, found))
     chosen = subject.sample_ids(min(SAMPLE_ROWS, max(1, MOST_NUMBERS // len(subject.shown.schema) ** 2)))
     answer = _ask(subject, subject.shown.matrix[chosen])
     return strongest(chosen, answer, _one_output(subject, answer))

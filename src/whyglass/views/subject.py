@@ -114,7 +114,17 @@ class Subject:
             return ids[rows], values[rows], note
         if self.ask is None:
             return np.empty(0, dtype=np.intp), np.empty((0, len(self.shown.schema))), "none"
-        return self.contributions(self.sample_ids(SAMPLE_ROWS if self.quick else SLOW_SAMPLE_ROWS))
+        if self.quick:
+            return _told(self.sample_ids(SAMPLE_ROWS), self.sample_explained())
+        return self.contributions(self.sample_ids(SLOW_SAMPLE_ROWS))
+
+    def sample_explained(self) -> Attribution:
+        """The sampled rows in display space, interactions included: where exact values cost milliseconds these cost next to nothing."""
+        found: Attribution = self._once.get("sample explained", self._explain_sample)
+        return found
+
+    def _explain_sample(self) -> Attribution:
+        return self.explain(self.shown.matrix[self.sample_ids(SAMPLE_ROWS)], params={"interactions": True})
 
     def given(self) -> tuple[NDArray[np.intp], Array, str] | None:
         """What the result given to ``show`` says of the shown rows, like ``sampled``; None when it is in another space."""
@@ -138,8 +148,7 @@ class Subject:
             carried = np.isin(given[0], ids)
             return given[0][carried], given[1][carried], given[2]
         answer = self.explain(self.shown.matrix[ids], **({} if self.quick else {"budget": self._slow_budget()}))
-        there = np.array([status == "ok" for status in answer.status], dtype=bool)
-        return ids[there], answer.values[there, :, 0], "exact" if answer.exact else "sampled"
+        return _told(ids, answer)
 
     def _slow_budget(self) -> Budget:
         return Budget(max(SLOW_EVALUATIONS, least_evaluations(len(self.shown.schema))), time.monotonic() + SLOW_SECONDS)
@@ -157,6 +166,12 @@ class Subject:
             answer = self.ask(self.rows(self.shown.matrix[ids]), background=None if own else self.background)
             return np.nan_to_num(answer.values[:, :, min(self.output, answer.values.shape[2] - 1)])
         return _standardised(self.shown)[ids]
+
+
+def _told(ids: NDArray[np.intp], answer: Attribution) -> tuple[NDArray[np.intp], Array, str]:
+    """Of these rows those that could be explained, their contributions, and how they were found."""
+    there = np.array([status == "ok" for status in answer.status], dtype=bool)
+    return ids[there], answer.values[there, :, 0], "exact" if answer.exact else "sampled"
 
 
 def _standardised(shown: Shown) -> Array:
