@@ -17,6 +17,7 @@ from whyglass.choice import Question, choose, one_output, wanted_outputs
 from whyglass.core import registry
 from whyglass.core.ask import Ask, Budget
 from whyglass.core.attribution import SPACES, Attribution
+from whyglass.core.background import chosen_background
 from whyglass.core.counterfactuals import Counterfactuals
 from whyglass.core.curves import Curves
 from whyglass.core.errors import InputError, ModelError, nearest
@@ -154,6 +155,7 @@ def explain(
         data: Training rows, for a bare estimator.
         y: Recorded outcomes: of ``data`` where that is given, else of ``X``.
         background: Rows that stand for "unknown". None: path-dependent for trees; else 200 seeded rows of wrap's X.
+            "medoids:50": the middle rows of 50 equally large parts of them, nearer to all rows than as many drawn ones.
         space: "probability", "margin", "value", or "log_loss" (what makes the model wrong on rows with a recorded outcome ``y``);
             the method's exact space when None.
         budget: Evaluations per row (default 2,048) or wall time such as "200ms". A hard cap.
@@ -189,11 +191,17 @@ def ready(
     wrapped = wrap(model) if isinstance(model, Model) else wrap(model, X if data is None else data, y)
     if not isinstance(model, Model) and data is None:
         wrapped.provenance["rows_are"] = rows_are
-    unknown = None if background is None else wrapped.encode(background)
+    unknown = None if background is None else _unknown(wrapped, background)
     if unknown is not None and len(unknown) == 0:
         msg = "background has no rows; at least one must stand for 'unknown'."
         raise InputError(msg)
     return wrapped, unknown
+
+
+def _unknown(model: Model, background: Any) -> Dataset:
+    """The rows that stand for "unknown": those given, or those that a choice such as "medoids:50" names."""
+    named = isinstance(background, str) and background.startswith("medoids")
+    return chosen_background(model, background) if named else model.encode(background)
 
 
 def _answer(

@@ -57,9 +57,14 @@ def test_the_same_rows_give_the_same_medoids():
 
 def test_a_choice_in_words():
     model = wrapped()
-    rows, words = background.chosen_background(model, "medoids:50")
+    rows = background.chosen_background(model, "medoids:50")
     assert len(rows) == 50
-    assert words == "50 medoids of 600 training rows, each for an equal share of them"
+    assert rows.note == "50 medoids of 600 training rows, each for an equal share of them"
+    why = wg.explain(model, model.data.source[:2], background="medoids:50")
+    assert why.background_note == rows.note
+    assert why.provenance.params["unknown"] == rows.note
+    given = wg.explain(model, model.data.source[:2], background=model.data.source.iloc[:50])
+    assert given.background_note == "the 50 background rows given"
     for wrong in ("medoids", "medoids:", "medoids:0", "medoids:-3", "kmeans:5", "medoids:2.5"):
         with pytest.raises(InputError, match="medoids:50"):
             background.chosen_background(model, wrong)

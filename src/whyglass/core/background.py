@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,8 +29,8 @@ def default_background(model: Model, seed: int = 0, rows: int = DEFAULT_ROWS) ->
     return data.take(np.sort(drawn))
 
 
-def chosen_background(model: Model, given: str) -> tuple[Dataset, str]:
-    """The rows that ``background="medoids:50"`` names, and how they are spoken of.
+def chosen_background(model: Model, given: str) -> Dataset:
+    """The rows that ``background="medoids:50"`` names; their ``note`` says so.
 
     Raises:
         InputError: If the text names no such choice, or the model was wrapped without data.
@@ -38,7 +40,7 @@ def chosen_background(model: Model, given: str) -> tuple[Dataset, str]:
         msg = f"background={given!r} is neither rows nor a choice of them such as 'medoids:50'."
         raise InputError(msg)
     rows = medoids(model, int(count))
-    return rows, f"{len(rows):,} medoids of {len(model.data or ()):,} {model.rows_are}, each for an equal share of them"
+    return replace(rows, note=f"{len(rows):,} medoids of {len(model.data or ()):,} {model.rows_are}, each for an equal share of them")
 
 
 def medoids(model: Model, count: int) -> Dataset:

@@ -145,6 +145,7 @@ class Dataset:
         frame: Name of the row in the frames table ("numpy", "pandas", "polars", "arrow") that reads and rebuilds it.
         y: The recorded outcome of each row as given, or None.
         problems: Per row "" or why the row cannot be explained (an infinity where none is allowed, say).
+        note: How rows that stand for "unknown" are spoken of, where they were chosen and not given; empty otherwise.
     """
 
     schema: Schema
@@ -153,6 +154,7 @@ class Dataset:
     frame: str = "numpy"
     y: NDArray[Any] | None = None
     problems: tuple[str, ...] = field(default=())
+    note: str = ""
 
     def __len__(self) -> int:
         return len(self.matrix)

@@ -90,6 +90,8 @@ def unknown_rows(ask: Ask) -> tuple[Array, str]:
     """The rows that stand for "unknown", and how they are spoken of."""
     if ask.background is not None:
         rows = ask.background.matrix
+        if ask.background.note:
+            return rows, ask.background.note
         return rows, f"the {len(rows):,} background rows given" if len(rows) != 1 else "the background row given"
     rows = default_background(ask.model, ask.seed).matrix
     whole = len(ask.model.data or ())
