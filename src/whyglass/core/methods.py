@@ -117,4 +117,16 @@ METHODS = (
         citation="Goldstein et al. 2015, Journal of Computational and Graphical Statistics 24.",
         summary="Individual curves: what the model says of each row when a column is moved.",
     ),
+    Row(
+        "ale",
+        "whyglass.explainers.effects.accumulated:explain",
+        ("table",),
+        "Curves",
+        frozenset({"predict"}),
+        parameters={"features": None, "grid": 100, "pairs": ()},
+        laws=frozenset({"seeded", "wire"}),
+        cost="Two model rows for each row and column, four for each row and pair; trees are walked once.",
+        citation="Apley & Zhu 2020, Journal of the Royal Statistical Society B 82.",
+        summary="Accumulated local effects: what a column changes, without moving rows away from where rows are.",
+    ),
 )

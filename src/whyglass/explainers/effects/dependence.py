@@ -96,20 +96,14 @@ class _Found:
     errors: dict[Key, Array] = field(default_factory=dict)
     strength: dict[Key, Array] = field(default_factory=dict)
 
-    @property
-    def keep(self) -> list[int]:
-        """Positions of the outputs asked for."""
-        outputs, ask = len(self.engine.game.names), self.engine.ask
-        return list(ask.outputs) if ask.outputs and outputs == len(ask.model.outputs) else list(range(outputs))
-
     def add(self, key: Key, points: Any, values: Array | None, errors: Array | None) -> None:
         """Take in one key's values; None where no row took part."""
         shape = tuple(len(p) for p in points) if isinstance(points, tuple) else (len(points),)
         blank = np.full((*shape, len(self.engine.game.names)), np.nan)
         self.points[key] = points
-        self.values[key] = (blank if values is None else values)[..., self.keep]
+        self.values[key] = (blank if values is None else values)[..., self.engine.keep]
         if errors is not None:
-            self.errors[key] = errors[..., self.keep]
+            self.errors[key] = errors[..., self.engine.keep]
 
     def curves(self, kind: str, extrapolation: dict[Key, Array], mean_of: int | None = None) -> Curves:
         """The result."""
@@ -124,7 +118,7 @@ class _Found:
             std_errors=self.errors,
             strength=self.strength,
             extrapolation=extrapolation,
-            output_names=tuple(engine.game.names[k] for k in self.keep),
+            output_names=engine.names,
             space=engine.game.space,
             dataset=ask.data,
             exact=True,

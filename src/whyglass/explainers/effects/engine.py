@@ -51,6 +51,17 @@ class Engine:
         return self.ask.data.matrix[self.rows]
 
     @property
+    def keep(self) -> list[int]:
+        """Positions of the outputs asked for."""
+        outputs = len(self.game.names)
+        return list(self.ask.outputs) if self.ask.outputs and outputs == len(self.ask.model.outputs) else list(range(outputs))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the outputs asked for."""
+        return tuple(self.game.names[k] for k in self.keep)
+
+    @property
     def statuses(self) -> tuple[str, ...]:
         """One entry for each explained row."""
         said = ["ok"] * len(self.ask.data)
