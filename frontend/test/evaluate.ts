@@ -1,9 +1,10 @@
 // Reads one JSON job on stdin and answers on stdout, so that Python can hold this evaluator against its own.
-// {model: base64, outputs, rows: [[number|null]], output, space?, background?, explain?: [row...], curves?: [[row, column, grid]]}
+// {model: base64, outputs, rows: [[number|null]], output, space?, background?, explain?: [row...], pairs?: [row...], curves?: [[row, column, grid]]}
 
 import { readFileSync } from "node:fs";
 import { CaseTable, Table } from "../src/parts/arrow";
 import { openModel } from "../src/parts/page-model";
+import { pairsOf } from "../src/parts/pairs";
 import { Explainer } from "../src/parts/shapley";
 
 type Row = (number | null)[];
@@ -15,6 +16,7 @@ interface Job {
   space?: "probability" | "margin";
   background?: Row[];
   explain?: Row[];
+  pairs?: Row[];
   curves?: [Row, number, Row][];
   categorical: boolean[];
 }
@@ -38,5 +40,12 @@ if (job.explain && job.background) {
     const { values, errors, base, prediction, exact } = explainer.now(row(r), job.output, job.space);
     return { values: Array.from(values), errors: errors && Array.from(errors), base, prediction, exact };
   });
+}
+if (job.pairs && job.background) {
+  const explainer = new Explainer(model, Float64Array.from(job.background.flat(), (v) => v ?? NaN));
+  const asked = { output: job.output, space: job.space ?? "probability" };
+  const found = [];
+  for (const r of job.pairs) found.push(Array.from((await pairsOf(explainer, row(r), asked)) ?? []));
+  answer["pairs"] = found;
 }
 process.stdout.write(JSON.stringify(answer));
