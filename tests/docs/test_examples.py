@@ -22,6 +22,15 @@ def test_the_report_is_written(root, tmp_path):
     assert (tmp_path / "why.html").stat().st_size < 600_000
 
 
+def test_many_rows_are_written(root, tmp_path):
+    command = [sys.executable, "-W", "error", root / "examples" / "many_rows.py", "why.parquet"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "why.parquet: 32,561 rows x 11 features" in done.stdout
+    assert done.stderr.endswith("32,561 of 32,561 rows")
+    assert sorted(f.name for f in tmp_path.iterdir()) == ["rows.parquet", "why.parquet"]
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")  # the kernel's client, not ours
 def test_the_notebook_runs(root, tmp_path):
     notebook = nbformat.read(root / "examples" / "explain_census.ipynb", as_version=4)
