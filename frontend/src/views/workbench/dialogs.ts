@@ -11,7 +11,7 @@ const KEYS: readonly (readonly [string, string])[] = [
   ["/", "search cases"],
   ["1 2 3", "one case, all cases, map"],
   ["E", "edit: focus the first what-if control"],
-  ["\u2190 \u2192", "change the focused control by one step; move on the map"],
+  ["\u2190 \u2192", "change the focused control by one step; move on the map and between pairs"],
   ["R", "reset the what-if"],
   ["P", "pin this case to compare"],
   ["C", "copy as Python"],
