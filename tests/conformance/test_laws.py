@@ -50,6 +50,8 @@ def ask(row, model, X, **options):
     frame, _ = table(40, seed=5)
     if row.background == "always":
         options.setdefault("background", frame)
+    if row.outcomes:
+        options.setdefault("y", [model.outputs[k % len(model.outputs)] if model.task == "classification" else k for k in range(len(X))])
     return wg.explain(model, X, method=row.name, **options)
 
 

@@ -129,4 +129,17 @@ METHODS = (
         citation="Apley & Zhu 2020, Journal of the Royal Statistical Society B 82.",
         summary="Accumulated local effects: what a column changes, without moving rows away from where rows are.",
     ),
+    Row(
+        "permutation",
+        "whyglass.explainers.effects.permutation:explain",
+        ("table",),
+        "Attribution",
+        frozenset({"predict"}),
+        outcomes=True,
+        parameters={"metric": None, "repeats": 5, "groups": None},
+        laws=frozenset({"seeded", "wire"}),
+        cost="Trees: rows x distinct thresholds; else repeats x columns model rows for each row.",
+        citation="Breiman 2001, Machine Learning 45; Fisher, Rudin & Dominici 2019, JMLR 20.",
+        summary="How much worse predictions get when a column says nothing: one global row, needs y.",
+    ),
 )

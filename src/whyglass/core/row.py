@@ -22,6 +22,7 @@ class Row:
             others; empty when it does not matter.
         background: "never" when it takes no background, "always" when it must be given one; empty when either will do.
         evaluations: Whether it needs 2^columns evaluations a row, so that a smaller budget rules it out.
+        outcomes: Whether it needs the recorded outcomes of the rows.
         parameters: Names of the keyword parameters it understands, with their defaults.
         laws: Which laws the conformance tests hold it to.
         extra: The extra that installs what it needs; empty when the base install does.
@@ -40,6 +41,7 @@ class Row:
     spaces: tuple[str, ...] = ()
     background: str = ""
     evaluations: bool = False
+    outcomes: bool = False
     parameters: dict[str, Any] = field(default_factory=dict)
     laws: frozenset[str] = frozenset()
     extra: str = ""

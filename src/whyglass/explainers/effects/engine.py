@@ -112,6 +112,19 @@ class Engine:
         """Take a block of sums of the rows from ``start`` on as predictions."""
         return lambda part, sums: consume(slice(part.start + start, part.stop + start), self.linked(sums))
 
+    def along(self, matrix: Array, column: int, points: Array, consume: Consume) -> None:
+        """What the trees predict of any rows at the points of one column: blocks of float64 (rows, points, outputs).
+
+        Raises:
+            UnsupportedError: If the model has no trees to walk.
+        """
+        if self.forest is None:
+            msg = f"{self.ask.model.name} has no trees to walk."
+            raise UnsupportedError(msg)
+        partial_dependence.curves(
+            partial_dependence.prepare(self.forest, {column: points}), matrix, self._linking(0, consume), self.ask.executor
+        )
+
     def ask_rows(self, matrix: Array) -> Array:
         """What the model says of rows of any kind: float64 (rows, outputs), NaN where it fails."""
         said, _ = rescue(self.game.predict, matrix, self.game.width)

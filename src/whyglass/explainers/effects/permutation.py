@@ -1,0 +1,201 @@
+"""Permutation importance: how much worse predictions get when a column, or a group of columns, says nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whyglass.core.ask import Ask
+from whyglass.core.attribution import Attribution
+from whyglass.core.errors import InputError, nearest
+from whyglass.core.forest import Forest
+from whyglass.core.outcomes import class_positions, missing
+from whyglass.core.provenance import Provenance
+from whyglass.core.schema import Dataset
+from whyglass.explainers.effects.engine import Engine, set_up
+from whyglass.explainers.shapley.grouping import Grouping, grouping
+
+Array = NDArray[np.float64]
+Loss = Callable[[Array, Array], Array]
+SURE = 1e-15  # probabilities below count as this much, so that one certain mistake is not infinitely bad
+REPEATS = 5
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A loss that is a mean over rows.
+
+    Attributes:
+        name: How it is called in the answer.
+        task: What it is for.
+        loss: (outcomes, float64 (..., outputs)) -> float64 (...); outcomes are class positions or values, one a row.
+    """
+
+    name: str
+    task: str
+    loss: Loss
+
+
+def _own(y: Array, said: Array) -> Array:
+    """The probability of each row's recorded class: (rows, ..., outputs) -> (rows, ...)."""
+    at = y.astype(np.intp).reshape(-1, *[1] * (said.ndim - 1))
+    return np.take_along_axis(said, np.broadcast_to(at, (*said.shape[:-1], 1)), axis=-1)[..., 0]
+
+
+def _beside(y: Array, said: Array) -> Array:
+    return y.reshape(-1, *[1] * (said.ndim - 2))
+
+
+METRICS = {
+    "log_loss": Metric("log loss", "classification", lambda y, p: -np.log(np.maximum(_own(y, p), SURE))),
+    "brier": Metric("Brier score", "classification", lambda y, p: (p**2).sum(axis=-1) - 2 * _own(y, p) + 1),
+    "error": Metric("share wrong", "classification", lambda y, p: (p.argmax(axis=-1) != _beside(y, p)).astype(np.float64)),
+    "squared_error": Metric("squared error", "regression", lambda y, p: (p[..., 0] - _beside(y, p)) ** 2),
+    "absolute_error": Metric("absolute error", "regression", lambda y, p: np.abs(p[..., 0] - _beside(y, p))),
+}
+
+
+def explain(ask: Ask) -> Attribution:
+    """One global row: for each column how much the loss rises when its values are handed to other rows, with standard errors.
+
+    Breiman 2001; Fisher, Rudin & Dominici 2019. For single columns of tree ensembles the average over all permutations is worked
+    out without drawing any: each row is asked about at every value that the trees can tell apart, weighted by how many rows have it.
+    Groups of columns and other models are permuted ``repeats`` times. The error is that over the rows, as those whose outcome is
+    predicted and as those whose values are handed on.
+
+    Raises:
+        InputError: If no outcome is recorded, or the metric, ``repeats`` or ``target`` does not fit.
+
+    Cost: trees: rows x distinct thresholds; else ``repeats`` x columns model rows for each row.
+    """
+    engine, metric, players = _set_up(ask)
+    y, rows = _outcomes(ask, engine, metric)
+    repeats = _repeats(ask)
+    matrix = ask.data.matrix[rows]
+    now = metric.loss(y, engine.ask_rows(matrix)[:, None])[:, 0]
+    good = np.isfinite(now)
+    matrix, y, now = matrix[good], y[good], now[good]
+    values, errors = np.zeros(players.count), np.full(players.count, np.nan)
+    for player, (_, columns) in enumerate(players.members):
+        walked = engine.forest is not None and len(columns) == 1
+        if walked:
+            received, given = _every_permutation(engine, metric, matrix, y, columns[0])
+        else:
+            received, given = _drawn(engine, metric, matrix, y, (list(columns), repeats, player))
+        if len(now):
+            each = received + given - given.mean() - now
+            values[player] = (received - now).mean()
+            errors[player] = each.std(ddof=1) / np.sqrt(len(each)) if len(each) > 1 else np.nan
+    loss = np.full((1, 1), now.mean() if len(now) else np.nan)
+    blank = Dataset(ask.data.schema, np.full((1, len(ask.data.schema)), np.nan), frame=ask.data.frame)
+    exact = engine.forest is not None and not players.given
+    return Attribution(
+        values=values[None, :, None],
+        base_values=loss,
+        predictions=loss.copy(),
+        dataset=blank,
+        output_names=(metric.name,),
+        space="log_loss" if metric.name == "log loss" else "value",
+        exact=False,
+        additive=False,
+        std_errors=errors[None, :, None],
+        groups=players.groups,
+        background_note=f"values of the other {len(now):,} rows" + (", all permutations" if exact else f", {repeats} permutations"),
+        provenance=Provenance(
+            "permutation",
+            params={"metric": metric.name, "rows": len(now), "permutations": "all" if exact else repeats},
+            seed=ask.seed,
+            model_hash=ask.model.model_hash,
+        ),
+    )
+
+
+def _set_up(ask: Ask) -> tuple[Engine, Metric, Grouping]:
+    task = ask.model.task
+    asked = ask.params.get("metric") or ("log_loss" if task == "classification" else "squared_error")
+    known = [name for name, metric in METRICS.items() if metric.task == task]
+    if asked not in known:
+        msg = f"metric={asked!r} does not measure a {task}. {nearest(str(asked), known)}"
+        raise InputError(msg)
+    if ask.target is not None:
+        msg = f"The loss speaks of all outputs at once: leave target={ask.target!r} out."
+        raise InputError(msg)
+    if ask.space not in (None, "probability", "value"):
+        msg = f"The loss is one of predictions, not of {ask.space!r}: leave space= out."
+        raise InputError(msg)
+    return set_up(ask), METRICS[asked], grouping(ask)
+
+
+def _outcomes(ask: Ask, engine: Engine, metric: Metric) -> tuple[Array, NDArray[np.intp]]:
+    """Recorded outcomes as numbers, and the rows that have one."""
+    if ask.data.y is None:
+        msg = "Nothing says how wrong a prediction is: pass y=, the recorded outcomes of the rows."
+        raise InputError(msg)
+    if metric.task == "classification":
+        y = class_positions(ask.data, ask.model.outputs)
+    else:
+        try:
+            y = np.array([np.nan if missing(v) else float(v) for v in np.asarray(ask.data.y).reshape(-1).tolist()], dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            msg = f"y holds what is no number, and the model predicts one: {error}."
+            raise InputError(msg) from error
+    rows = np.sort(engine.rows)
+    rows = rows[np.isfinite(y[rows])]
+    if not len(rows) and len(ask.data):
+        msg = "No row has both a recorded outcome and values that the model can answer."
+        raise InputError(msg)
+    return y[rows], rows
+
+
+def _repeats(ask: Ask) -> int:
+    given = ask.params.get("repeats", REPEATS)
+    if isinstance(given, bool) or not isinstance(given, int | np.integer) or given < 1:
+        msg = f"repeats={given!r} is not a whole number from 1 up."
+        raise InputError(msg)
+    return int(given)
+
+
+def _every_permutation(engine: Engine, metric: Metric, matrix: Array, y: Array, column: int) -> tuple[Array, Array]:
+    """Mean loss of each row over all values of the column, and of each value over all rows."""
+    points, at = _told_apart(engine, matrix[:, column], column)
+    shares = np.bincount(at, minlength=len(points)) / max(1, len(at))
+    received, sums = np.zeros(len(matrix)), {}
+
+    def take(part: slice, said: Array) -> None:
+        losses = metric.loss(y[part], said)
+        received[part] = losses @ shares
+        sums[part.start] = losses.sum(axis=0)
+
+    engine.along(matrix, column, points, take)
+    whole = sum((sums[start] for start in sorted(sums)), np.zeros(len(points)))
+    return received, (whole / max(1, len(matrix)))[at]
+
+
+def _told_apart(engine: Engine, values: Array, column: int) -> tuple[Array, NDArray[np.intp]]:
+    """One value for each set of values between which no tree tells, and the set of every row."""
+    forest: Forest | None = engine.forest
+    nodes = np.zeros(0, np.intp) if forest is None else np.flatnonzero(forest.feature == column)
+    if forest is None or (forest.category_start[nodes] >= 0).any():
+        keys = values
+    else:
+        keys = np.searchsorted(np.unique(forest.threshold[nodes]), values, side="left").astype(np.float64)
+        keys[np.isnan(values)] = np.nan
+    _, first, at = np.unique(keys, return_index=True, return_inverse=True, equal_nan=True)
+    return values[first], at.reshape(-1)
+
+
+def _drawn(engine: Engine, metric: Metric, matrix: Array, y: Array, how: tuple[list[int], int, int]) -> tuple[Array, Array]:
+    """The same from some permutations: mean loss of each row over what it was given, and of each row over whom it gave to."""
+    columns, repeats, player = how
+    received, given = np.zeros(len(matrix)), np.zeros(len(matrix))
+    for repeat in range(repeats):
+        order = np.random.default_rng([engine.ask.seed, player, repeat]).permutation(len(matrix))
+        moved = matrix.copy()
+        moved[:, columns] = matrix[order][:, columns]
+        losses = metric.loss(y, engine.ask_rows(moved)[:, None])[:, 0]
+        received += losses / repeats
+        given[order] += losses / repeats
+    return received, given
