@@ -30,8 +30,8 @@ def from_shap(
         exact: Say so when shap's explainer was an exact one (TreeExplainer, LinearExplainer, ExactExplainer): an Explanation does not.
 
     Returns:
-        An Attribution. ``std_errors`` are the Explanation's ``error_std`` where it has them, which shap's PermutationExplainer fills
-        with the spread over its permutations: wider than a standard error.
+        An Attribution. ``std_errors`` are the Explanation's ``error_std`` where it has them; shap's PermutationExplainer fills these,
+        when asked for error_bounds, with the spread over its permutations, which is wider than a standard error.
 
     Raises:
         InputError: If it is no Explanation of a table, its arrays do not fit each other, or ``exact`` is said of values that do not add

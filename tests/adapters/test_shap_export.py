@@ -76,6 +76,14 @@ def test_it_is_what_shap_itself_says(forest):
     assert list(ours.feature_names) == list(theirs.feature_names)
 
 
+def test_interactions_are_what_shap_itself_says(forest):
+    fitted, X, why = forest
+    theirs = shap.TreeExplainer(fitted)(X, interactions=True)
+    ours = wg.explain(why.model, X, interactions=True).to_shap(interactions=True)
+    np.testing.assert_allclose(ours.values, theirs.values, atol=1e-8)
+    np.testing.assert_allclose(ours.base_values, theirs.base_values, atol=1e-10)
+
+
 def some_pairs(why):
     """Interactions that sum to the values, and that no two swapped axes would leave as they are."""
     rows, features, outputs = why.values.shape
@@ -118,15 +126,17 @@ def test_estimates_carry_their_errors(forest):
 
 
 def test_groups_of_columns_are_players(forest):
-    _, _, why = forest
-    groups = (("work", (1, 2)), ("age", (0,)), ("loss", (3,)))
-    joined = np.stack([why.values[:, list(members)].sum(axis=1) for _, members in groups], axis=1)
-    handed = replace(why, groups=groups, values=joined).to_shap()
-    assert handed.feature_names == ["work", "age", "loss"]
-    np.testing.assert_array_equal(handed.data[:, 1:], why.dataset.matrix[:, [0, 3]])
-    assert np.isnan(handed.data[:, 0]).all()
+    _, X, alone = forest
+    why = wg.explain(alone.model, X, groups={"work": ["hours", "gain"]})
+    handed = why.to_shap()
+    work = list(why.feature_names).index("work")
+    assert sorted(handed.feature_names) == ["age", "loss", "work"]
+    np.testing.assert_array_equal(handed.values, why.values)
+    for name in ("age", "loss"):
+        np.testing.assert_array_equal(handed.data[:, handed.feature_names.index(name)], X[name])
+    assert np.isnan(handed.data[:, work]).all()
     hours, gain = (why.schema[j].write(why.dataset.matrix[0, j]) for j in (1, 2))
-    assert handed.display_data[0, 0] == f"{hours}, {gain}"
+    assert handed.display_data[0, work] == f"{hours}, {gain}"
     draw(lambda: shap.plots.waterfall(handed[0, :, 1], show=False))
     draw(lambda: shap.plots.beeswarm(handed[..., 1], show=False))
 

@@ -135,6 +135,22 @@ def test_a_bare_array(tmp_path):
     assert same(done.path, wg.explain(linear, X, data=X).to_frame("arrow"))
 
 
+def test_an_array_that_lies_on_disk(tmp_path):
+    X = np.random.default_rng(0).normal(size=(200, 3))
+    linear = wg.wrap(LinearRegression().fit(X, X[:, 0] - X[:, 1]), X)
+    on_disk = np.memmap(tmp_path / "rows.bin", dtype=float, mode="w+", shape=X.shape)
+    on_disk[:] = X
+    done = wg.explain_to(tmp_path / "why.parquet", linear, on_disk)
+    assert same(done.path, wg.explain(linear, X).to_frame("arrow"))
+
+
+def test_groups_are_columns_of_the_file(table, trees, tmp_path):
+    X, _ = table
+    done = wg.explain_to(tmp_path / "why.parquet", trees, X, groups={"work": ["hours", "gain"]})
+    assert set(done.feature_names) == {"work", "age", "colour"}
+    assert same(done.path, wg.explain(trees, X, groups={"work": ["hours", "gain"]}).to_frame("arrow"))
+
+
 @pytest.mark.parametrize("name", ["rows.parquet", "rows.csv", "rows.arrow", "stream.arrow"])
 def test_any_file(table, trees, tmp_path, name):
     X, _ = table
