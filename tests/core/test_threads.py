@@ -110,7 +110,8 @@ def answer(row, model, executor):
     many = 700 if not row.needs <= {"predict"} else 40
     X = pd.DataFrame(np.random.default_rng(1).normal(size=(many, 4)), columns=model.schema.names)
     background = None if row.background == "never" else X[:20]
-    return wg.explain(model, X, method=row.name, background=background, executor=executor)
+    y = np.random.default_rng(2).choice(model.outputs, many) if model.task == "classification" else X["age"]
+    return wg.explain(model, X, y=y, method=row.name, background=background, executor=executor)
 
 
 @pytest.mark.parametrize(("row", "model"), CASES)
@@ -118,7 +119,7 @@ def test_the_same_bits_on_one_thread_and_many(row, model):
     one = answer(row, model, Executor(1))
     for threads in (2, 5):
         assert answer(row, model, Executor(threads)) == one
-    assert not np.array_equal(one.values, one.values[::-1]), "rows out of place must be seen"
+    assert len(one) == 1 or not np.array_equal(one.values, one.values[::-1]), "rows out of place must be seen"
 
 
 def compiled_kernels():
