@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import catboost as cb
 import numpy as np
 import onnx
 import onnx_models
@@ -100,6 +101,19 @@ def test_converted_ensembles_answer_as_the_graph_does(estimator, kind, walker):
     assert np.abs(model.predict(X) - own.predict(X)).max() <= 1e-5
     answer = wg.explain(model, X[:20])
     assert np.abs(answer.base_values + answer.values.sum(axis=1) - answer.predictions).max() <= 1e-9
+
+
+@pytest.mark.parametrize("kind", ["value", "two", "three"])
+def test_what_catboost_exports_is_read_twice_alike(kind, tmp_path, walker):
+    X, y = _data()
+    known = cb.CatBoostRegressor if kind == "value" else cb.CatBoostClassifier
+    fitted = known(iterations=10, depth=4, verbose=0, allow_writing_files=False, thread_count=1).fit(X, _targets(y)[kind])
+    fitted.save_model(str(tmp_path / "model.onnx"), format="onnx")
+    model, own = wg.wrap(tmp_path / "model.onnx", X), wg.wrap(fitted, X)
+    assert "trees" in model.can
+    rows = _edges(own.trees(), own, walker, missing=0.0)
+    assert np.abs(walker.margins(model.trees(), rows) - walker.margins(own.trees(), rows)).max() <= 1e-6
+    assert np.abs(model.predict(X) - own.predict(X)).max() <= 1e-6
 
 
 def test_probabilities_that_stray_by_a_float32_are_still_probabilities():

@@ -223,7 +223,7 @@ def _trees(asked: OnnxModel, proto: Any, wrapped: Model, rows: Floats | None, sp
 
 
 def _both_sides(forest: Forest, outputs: int) -> Forest:
-    """A sum that is one class's probability, made to give both.
+    """A sum that is one class's probability, made to give both; of two sums that are each other's negative, the second.
 
     Raises:
         UnsupportedError: If the trees have another number of outputs than the model.
@@ -231,6 +231,9 @@ def _both_sides(forest: Forest, outputs: int) -> Forest:
     if forest.n_outputs == 1 and outputs == 2 and forest.link == "identity":
         value, base = np.hstack([-forest.value, forest.value]), np.array([1.0 - forest.base[0], forest.base[0]])
         return replace(forest, value=value, base=base, tree_output=np.full(forest.n_trees, -1, np.int32), space="probability")
+    mirrored = forest.n_outputs == 2 and forest.link == "sigmoid" and bool(forest.base[0] == -forest.base[1])
+    if mirrored and forest.value.shape[1] == 2 and bool((forest.value[:, 0] == -forest.value[:, 1]).all()):
+        forest = replace(forest, value=forest.value[:, 1:], base=forest.base[1:], tree_output=np.zeros(forest.n_trees, np.int32))
     given = 2 if forest.n_outputs == 1 and outputs == 2 and forest.link == "sigmoid" else forest.n_outputs
     if given != outputs:
         msg = f"its trees have {forest.n_outputs} outputs, its answers {outputs}"
