@@ -163,10 +163,11 @@ class _Told:
         """One more block.
 
         Raises:
-            UnsupportedError: If the method gives no attribution.
+            UnsupportedError: If the method does not give one attribution a row.
         """
-        if not isinstance(answers, Attribution):
-            msg = f"explain_to writes attributions; this method gives {type(answers).__name__}. Ask explain, and .save() the result."
+        if not isinstance(answers, Attribution) or len(answers) != len(read):
+            given = f"{len(answers)} for all rows" if isinstance(answers, Attribution) else type(answers).__name__
+            msg = f"explain_to writes one attribution a row; this method gives {given}. Ask explain, and .save() the result."
             raise UnsupportedError(msg)
         self.blocks.append(answers[:0])
         self.failed += len(answers) - answers.status.count("ok")

@@ -257,11 +257,12 @@ def test_what_makes_the_model_wrong_needs_the_outcomes_of_every_block(table, tre
     assert not same(done.path, wg.explain(trees, X, y=1 - y, space="log_loss", background=X[:20]).to_frame("arrow"))
 
 
-def test_what_is_no_attribution_has_no_flat_file(table, trees, tmp_path, monkeypatch):
+def test_what_is_not_one_attribution_a_row_has_no_flat_file(table, trees, tmp_path, monkeypatch):
     X, _ = table
-    monkeypatch.setattr(batches, "_answer", lambda *_, **__: trees)
-    with pytest.raises(wg.UnsupportedError, match="gives Model"):
-        wg.explain_to(tmp_path / "why.parquet", trees, X)
+    for answer, said in ((trees, "gives Model"), (wg.explain(trees, X[:1]), "1 for all rows")):
+        monkeypatch.setattr(batches, "_answer", lambda *_, found=answer, **__: found)
+        with pytest.raises(wg.UnsupportedError, match=said):
+            wg.explain_to(tmp_path / "why.parquet", trees, X)
     assert left(tmp_path) == []
 
 
