@@ -182,6 +182,9 @@ def test_more_columns_than_can_be_enumerated_are_asked_in_margin_units():
     wrapped = wg.wrap(HistGradientBoostingClassifier(max_iter=5, random_state=0).fit(X, X[:, 0] > 0), X)
     assert wg.show(wrapped).meta["interactions"] == {"source": "asked", "space": "margin"}
     assert wg.show(wrapped).freeze()[0]["interactions"] is None
+    given = wg.show(with_interactions(wrapped, X[:90]))
+    tables = given.freeze()[1]
+    assert read(tables["interactions"])["id"].to_pylist() == list(range(90))
 
 
 def test_an_engine_that_gives_none_is_named(model):

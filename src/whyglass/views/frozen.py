@@ -58,8 +58,8 @@ def freeze(
     offered = interactions.offered(subject)
     given = offered is not None and offered["source"] == "given"
     if given:
-        # A page with its model works out the pairs of a case by itself, and needs no more than what the map of all cases does.
-        tables["interactions"] = stream(interactions.together(subject, None if alive else ids).pack())
+        # Where the page works out the pairs of a case by itself, it needs no more of them than the view of all cases does.
+        tables["interactions"] = stream(interactions.together(subject, None if alive and subject.quick else ids).pack())
     frozen = {
         **meta,
         "live": False,
