@@ -62,7 +62,7 @@ def test_few_rows_take_tables_that_are_there_already():
 
 
 def test_no_tables_when_time_is_short_or_memory_small(monkeypatch):
-    assert tree_split.split(big(8), 10**6, seconds=0.0).tables is None
+    assert tree_split.split(big(8), 10**6, hurried=True).tables is None
     monkeypatch.setattr(tree_split, "MOST_BYTES", 1000)
     assert tree_split.split(big(9), 10**6).tables is None
 

@@ -276,6 +276,21 @@ def shape_of(trees: Trees, players: Ints) -> Shape:
     return shape
 
 
+def count_groups(trees: Trees, shape: Shape, bits: int, *, pairs: bool = False) -> tuple[Groups, Ints]:
+    """Choose groups of at most so many bits, without describing them. Cost: nodes x depth.
+
+    Returns:
+        The groups, and int32 (groups, 3): how many literals, players and pairs each has.
+    """
+    found = np.zeros((int(np.count_nonzero(trees.feature < 0)), 3), np.int32)
+    chosen = found[: choose(trees, shape, bits, found)]
+    node, tree, size = (np.ascontiguousarray(chosen[:, at]) for at in range(3))
+    count, start = np.zeros((len(node), 3), np.int32), np.zeros((len(node) + 1, 3), np.int32)
+    draft = Groups(node, tree, size, start, np.zeros((0, 3), np.int32), np.zeros(0, np.int32), np.zeros((0, 2), np.int32))
+    describe(trees, shape, draft, count, pairs)
+    return draft, count
+
+
 def lay_out(trees: Trees, shape: Shape, bits: int, *, pairs: bool = False) -> Groups:
     """Choose groups of at most so many bits, and describe them. Cost: nodes x depth.
 
@@ -285,14 +300,9 @@ def lay_out(trees: Trees, shape: Shape, bits: int, *, pairs: bool = False) -> Gr
         bits: At most ``MOST_BITS``.
         pairs: Whether to list the pairs of players too.
     """
-    found = np.zeros((int(np.count_nonzero(trees.feature < 0)), 3), np.int32)
-    chosen = found[: choose(trees, shape, bits, found)]
-    node, tree, size = (np.ascontiguousarray(chosen[:, at]) for at in range(3))
-    count, start = np.zeros((len(node), 3), np.int32), np.zeros((len(node) + 1, 3), np.int32)
-    draft = Groups(node, tree, size, start, np.zeros((0, 3), np.int32), np.zeros(0, np.int32), np.zeros((0, 2), np.int32))
-    describe(trees, shape, draft, count, pairs)
-    np.cumsum(count, axis=0, out=start[1:])
-    literals, players, met = (int(number) for number in start[-1])
+    draft, count = count_groups(trees, shape, bits, pairs=pairs)
+    np.cumsum(count, axis=0, out=draft.start[1:])
+    literals, players, met = (int(number) for number in draft.start[-1])
     full = draft._replace(literal=np.zeros((literals, 3), np.int32), player=np.zeros(players, np.int32), pair=np.zeros((met, 2), np.int32))
     describe(trees, shape, full, count, pairs)
     return full

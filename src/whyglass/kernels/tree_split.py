@@ -16,15 +16,16 @@ import numpy as np
 
 from whyglass.kernels import leaf_tables, tree_interactions, tree_shap
 from whyglass.kernels.forest import Blocks, Floats, Ints, blocks, matrix, run
-from whyglass.kernels.leaf_groups import lay_out, shape_of, uncovered
+from whyglass.kernels.leaf_groups import count_groups, shape_of, uncovered
 from whyglass.kernels.leaf_tables import Tables
 from whyglass.kernels.tree_plan import Ready, mark_up, prepare, who_plays
 
 MOST_BYTES = 160_000_000  # cells of all tables kept
 FEW_ROWS = 50
 _ALWAYS_WALKED = 4  # rows: passing over all tables for so few takes longer
-_BITS = (6, 7, 8, 9, 10)
-_LOOK_UP, _BYTE, _BUILD, _STEP = 0.45e-9, 0.3e-12, 1.5e-9, 0.36e-9  # seconds: a strip; a byte of cells; building it; a step and node
+_BITS = (7, 8, 9, 10)
+_LOOK_UP, _BYTE, _STEP = 0.45e-9, 0.3e-12, 0.36e-9  # seconds a row: a strip; a byte of cells; a step and quadrature node
+_BUILD, _GROUP = 1.5e-9, 1e-6  # seconds of making tables: a byte of cells; a group
 _PAIRS = 4.5  # what interactions cost the walk, values being 1
 
 
@@ -86,16 +87,15 @@ def _weigh(forest: Any, players: Ints, pairs: bool) -> Guess:
     best = Guess(walk, walk, 0.0, 0)
     shape, width = shape_of(trees, players), plan.value.shape[1]
     for bits in _BITS:
-        groups = lay_out(trees, shape, bits, pairs=pairs)
-        strips = (groups.start[1:, 1:] - groups.start[:-1, 1:]).sum(axis=1) * width
+        groups, count = count_groups(trees, shape, bits, pairs=pairs)
+        strips = count[:, 1:].sum(axis=1) * width
         size = 8.0 * float(np.dot(strips, 2.0**groups.bits))
         needed = uncovered(trees, shape, groups.node)
         mark_up(trees, needed)
         row = _LOOK_UP * float(strips.sum()) + _BYTE * size + walk * float(needed.mean())
-        if size <= MOST_BYTES and row < 0.9 * best.row:
-            best = Guess(walk, row, _BUILD * size + 1e-6 * len(groups.node), bits)
-        if row > 1.2 * best.row and not needed.any():
+        if size > MOST_BYTES or row > best.row:
             break
+        best = Guess(walk, row, _BUILD * size + _GROUP * len(groups.node), bits)
     return best
 
 
@@ -105,7 +105,7 @@ def split(
     *,
     players: Ints | None = None,
     pairs: bool = False,
-    seconds: float | None = None,
+    hurried: bool = False,
     executor: Blocks | None = None,
 ) -> Split:
     """Choose who answers, and make what they need.
@@ -115,17 +115,16 @@ def split(
         rows: How many rows are to be explained.
         players: int32 (features,), the player of each column; None: each column its own.
         pairs: Whether interactions are wanted.
-        seconds: What may be spent on making tables; None: no limit.
+        hurried: Whether time is short: tables are then used only if they are there.
         executor: Threads to use for that.
     """
     who = who_plays(forest, players)
     key = (who.tobytes(), pairs)
     with _lock:
         tables = _kept.get(forest, {}).get(key)
-    if tables is None and rows > FEW_ROWS:
+    if tables is None and rows > FEW_ROWS and not hurried:
         found = guess(forest, who, pairs=pairs)
-        worth = found.bits > 0 and rows * (found.walk - found.row) > found.build
-        if worth and (seconds is None or found.build < seconds):
+        if found.bits > 0 and rows * (found.walk - found.row) > found.build:
             tables = leaf_tables.build(forest, players=who, pairs=pairs, bits=found.bits, executor=executor)
             _keep(forest, key, tables)
     if tables is None or rows <= _ALWAYS_WALKED:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -20,7 +19,6 @@ from whyglass.kernels import tree_shap, tree_split
 
 Array = NDArray[np.float64]
 PIECE, PAIR_PIECE = 256, 32  # rows between two looks at the clock
-SHARE = 0.2  # of the time left that tables may take
 
 
 def explain(ask: Ask) -> Attribution:
@@ -43,7 +41,7 @@ def explain(ask: Ask) -> Attribution:
         raise UnsupportedError(msg)
     who, rows, pairs = grouping(ask), usable(ask), bool(ask.params.get("interactions", False))
     X, quiet = ask.data.matrix[rows], replace(ask.executor, progress=None)
-    chosen = tree_split.split(forest, len(rows), players=who.players, pairs=pairs, seconds=_seconds(ask), executor=quiet)
+    chosen = tree_split.split(forest, len(rows), players=who.players, pairs=pairs, hurried=ask.budget.deadline is not None, executor=quiet)
     kernel = tree_split.interactions if pairs else tree_split.values
     found, late = _within_time(ask, lambda part, executor: kernel(chosen, part, executor), X)
     values = found.sum(axis=2) if pairs else found
@@ -65,11 +63,6 @@ def explain(ask: Ask) -> Attribution:
             groups=who.groups,
         ),
     )
-
-
-def _seconds(ask: Ask) -> float | None:
-    """What tables may take of a time budget."""
-    return None if ask.budget.deadline is None else SHARE * (ask.budget.deadline - time.monotonic())
 
 
 def _within_time(ask: Ask, kernel: Callable[[Array, Executor], Array], X: Array) -> tuple[Array, list[int]]:
