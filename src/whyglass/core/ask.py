@@ -29,10 +29,12 @@ class Budget:
     Attributes:
         evaluations: Cap per explained row.
         deadline: ``time.monotonic()`` value after which no further evaluation starts; None when there is no time limit.
+        given: Whether the caller named the number of evaluations, so that it caps what a method would do of its own.
     """
 
     evaluations: int = DEFAULT_EVALUATIONS
     deadline: float | None = None
+    given: bool = False
 
     def left(self) -> bool:
         """Whether there is time left."""
@@ -50,7 +52,7 @@ class Budget:
         if given is None:
             return cls()
         if isinstance(given, Integral) and not isinstance(given, bool) and given > 0:
-            return cls(evaluations=int(given))
+            return cls(evaluations=int(given), given=True)
         text = str(given).strip().lower()
         for suffix, scale in (("ms", 1e-3), ("s", 1.0)):
             if text.endswith(suffix):

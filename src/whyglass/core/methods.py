@@ -142,4 +142,17 @@ METHODS = (
         citation="Breiman 2001, Machine Learning 45; Fisher, Rudin & Dominici 2019, JMLR 20.",
         summary="How much worse predictions get when a column says nothing: one global row, needs y.",
     ),
+    Row(
+        "lime",
+        "whyglass.explainers.lime:explain",
+        ("table",),
+        "Attribution",
+        frozenset({"predict"}),
+        background="never",
+        parameters={"n_samples": 5000, "n_features": None, "kernel_width": None, "sampling": "pool"},
+        laws=frozenset({"seeded", "batch_is_rows", "column_order", "wire"}),
+        cost="``n_samples`` model rows once for all rows explained ('pool') or for each ('local'); 'exact': one walk over the trees a row.",
+        citation="Ribeiro, Singh & Guestrin 2016, KDD; its limit after Garreau & von Luxburg 2020, AISTATS.",
+        summary="A weighted linear model around each row, of which columns stay as they are; held-out fit and standard errors beside it.",
+    ),
 )

@@ -1,0 +1,110 @@
+"""LIME without draws: the weighted least squares of infinitely many of them, for sums of trees."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whyglass.core.ask import Ask
+from whyglass.core.attribution import Attribution
+from whyglass.core.errors import UnsupportedError
+from whyglass.core.model import Model
+from whyglass.explainers.lime_fit import Surrogates, measure
+from whyglass.explainers.lime_task import Rows, Task, blank, each_block, keep, result, task_of
+from whyglass.explainers.pool import bins_of, kept, pool_of, training_rows
+from whyglass.kernels import product_walk
+
+Array = NDArray[np.float64]
+
+
+def explain(ask: Ask) -> Attribution:
+    """Coefficients from a forest's moments.
+
+    Under LIME's kernel independent columns stay independent, so a coefficient is the covariance with its own indicator over its
+    variance, whatever the other columns do: what the model says on average inside the case's bin less what it says outside.
+
+    Raises:
+        UnsupportedError: If the model is no tree ensemble, or another space is asked for than the one that it adds up in.
+    """
+    model = ask.model
+    if "trees" not in model.can:
+        msg = f"sampling='exact' is for tree ensembles; {model.name} gives no trees. Leave sampling= out to draw from the pool."
+        raise UnsupportedError(msg)
+    space = model.trees().space
+    if ask.space not in (None, space):
+        msg = (
+            f"sampling='exact' answers in {space} space, in which the trees of {model.name} add up; {ask.space!r} can be had from the pool."
+        )
+        raise UnsupportedError(msg)
+    task = task_of(replace(ask, space=space))
+    found, walk = blank(task), _walk(model)
+    said: dict[str, object] = {"kernel": "trees walked once a case", "drawn": 0}
+    draws = None
+    if len(task.rows) and not task.few(task.draws):
+        pool, _ = pool_of(task.ask, task.game, task.draws)
+        if pool.usable.any():
+            draws, said["for r2"] = task.table(pool.codes, pool.said), len(pool)
+
+    def block(rows: Rows) -> None:
+        some = surrogates(walk, task, rows)
+        keep(found, rows, some if draws is None else replace(some, r2=measure(draws, task.codes[rows], some.values, some.base)))
+
+    each_block(task, block)
+    return result(task, found, said, exact=True)
+
+
+def surrogates(walk: product_walk.Walk, task: Task, rows: Rows) -> Surrogates:
+    """The exact coefficients of some rows; what ``n_features`` does not keep is 0."""
+    cases, total = cases_of(walk, task, rows), int(walk.rows[0])
+    rho = float(np.exp(-1 / (2 * task.width**2)))
+    mean, covariance = product_walk.moments(walk, cases, rho)
+    own = cases.held / (rho * total + (1 - rho) * cases.held)
+    variance = own * (1 - own)
+    varies = (cases.held > 0) & (cases.held < total)
+    values = np.where(varies[:, :, None], covariance / np.where(varies, variance, 1.0)[:, :, None], 0.0)
+    if task.most is not None and task.most < task.columns:  # with independent columns the best step never depends on those before
+        gain = values**2 * variance[:, :, None]
+        place = np.argsort(np.argsort(-gain, axis=1, kind="stable"), axis=1, kind="stable")
+        values = np.where(place < task.most, values, 0.0)
+    base = mean - np.einsum("ca,cak->ck", own, values)
+    nothing = np.zeros(values.shape)
+    return Surrogates(values, base, nothing, np.full(base.shape, np.nan), nothing.copy())
+
+
+def cases_of(walk: product_walk.Walk, task: Task, rows: Rows) -> product_walk.Cases:
+    """The cases' bins counted in training rows."""
+    known, bins, codes = training_rows(task.ask.model).matrix, bins_of(task.ask.model), task.codes[rows]
+    code, low, high, held = (np.zeros(codes.shape, np.int32) for _ in range(4))
+    missing = np.zeros(codes.shape, np.uint8)
+    for j, edges in enumerate(bins.edges):
+        last, column, lacking = bins.counts[j] - 1, codes[:, j], int(walk.lacking[j])
+        if edges is None:
+            counts = np.bincount(known[~np.isnan(known[:, j]), j].astype(np.intp), minlength=last)
+            held[:, j] = np.where(column == last, lacking, np.where(column >= 0, counts[np.clip(column, 0, last - 1)] if last else 0, 0))
+            unseen = walk.codes[j]
+            code[:, j] = np.where(column == last, unseen + 1, np.where(column >= 0, column, unseen))
+            continue
+        there = np.sort(known[~np.isnan(known[:, j]), j])
+        ends = np.concatenate([[0], np.searchsorted(there, edges, side="right"), [len(there), len(there)]])
+        code[:, j], missing[:, j] = -1, column == last
+        inside = np.where(column == last, len(ends) - 2, column)
+        low[:, j], high[:, j] = ends[inside], ends[inside + 1]
+        held[:, j] = np.where(column == last, lacking, high[:, j] - low[:, j])
+    return product_walk.Cases(code, low, high, missing, held)
+
+
+def _walk(model: Model) -> product_walk.Walk:
+    """The counted forest, made once a model.
+
+    Raises:
+        UnsupportedError: If the trees test a column of numbers as categories.
+    """
+    categories = np.array([len(c.categories) if c.kind == "categorical" else -1 for c in model.schema.columns], np.int32)
+    made: product_walk.Walk = kept(model, "exact", lambda: product_walk.build(model.trees(), training_rows(model).matrix, categories))
+    other = [c.name for c, codes, own in zip(model.schema.columns, made.codes, categories, strict=True) if (codes < 0) != (own < 0)]
+    if other:
+        msg = f"{model.name} tests {other[0]!r} as a category, the table holds numbers. Wrap with categorical=[{other[0]!r}]."
+        raise UnsupportedError(msg)
+    return made
