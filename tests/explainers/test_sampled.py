@@ -45,7 +45,7 @@ def coverage(players, evaluations, widen=1.0, plain=False):
     for game in range(6):
         table = table_of_game(players, game)
         truth = twins.shapley(table)
-        for seed in range(25):
+        for seed in range(25 if plain else 8):
             design = designs.make(players, evaluations, seed)
             if plain:
                 values, errors = regression(table, design)

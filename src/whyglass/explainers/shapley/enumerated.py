@@ -61,7 +61,7 @@ def explain(ask: Ask) -> Attribution:
         play.game.space,
         play.unknown,
         status=play.status,
-        params={"evaluations": 2**players},
+        params={"evaluations": 2**players, "kernel": "every coalition"},
         interactions=pairs,
         groups=play.who.groups,
     )

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from whyglass.explainers.shapley.designs import Design
 from whyglass.explainers.shapley.odd_kernel import process
+from whyglass.explainers.shapley.scaled_kernel import posterior
 
 Array = NDArray[np.float64]
 MOST_PAIRS = 2047  # pairs that one process holds: a budget of 4,096; its cost grows with their cube
+MOST_SCALED = 1023  # pairs that a process of one row's own is worth: a budget of 2,048
 _NIL = 1e-9  # a residual of order 1 that is this small a part of the largest answer is rounding
 _BY_CHANCE = 0.01  # of the games may be said to disagree although nothing is wrong
 
@@ -35,13 +37,15 @@ class Estimate:
     agrees: NDArray[np.bool_]
 
 
-def estimate(design: Design, differences: Array, gain: Array) -> Estimate:
+def estimate(design: Design, differences: Array, gain: Array, *, scaled: bool = False) -> Estimate:
     """Estimate the Shapley values.
 
     Args:
         design: The pairs asked about.
         differences: float64 (pairs, games), v(S) - v(not S).
         gain: float64 (games,), v(all) - v(none): what the values add up to.
+        scaled: Whether each game may have a scale for each player, up to ``MOST_SCALED`` pairs: nearer values for about ten
+            times the work.
     """
     plain, spread, largest = design.values(differences, gain)
     nil = largest <= _NIL * np.maximum(np.abs(differences).max(axis=0, initial=0.0), np.abs(gain))
@@ -49,7 +53,7 @@ def estimate(design: Design, differences: Array, gain: Array) -> Estimate:
     rest = np.flatnonzero(~nil)
     if len(rest) and not design.complete:
         seen = np.concatenate([gain[None, rest], differences[:, rest]]) / 2
-        found, error = _large(design, seen) if len(differences) > MOST_PAIRS else process(design).values(seen)
+        found, error = _large(design, seen) if len(differences) > MOST_PAIRS else _posterior(design, seen, scaled=scaled)
         found += (gain[rest] - found.sum(axis=0)) / design.players
         widths = NormalDist().inv_cdf(1 - _BY_CHANCE / 2 / design.players)
         agrees[rest] = (np.abs(found - plain[:, rest]) <= widths * (error + spread[:, rest])).all(axis=0)
@@ -65,6 +69,23 @@ def prepare(design: Design) -> None:
         estimate(design, np.random.default_rng(0).normal(size=(pairs, 1)) + design.signs[:, :1], np.ones(1))
 
 
+def _posterior(design: Design, seen: Array, *, scaled: bool) -> tuple[Array, Array]:
+    """Values and errors by the process, with scales for the players where they are asked for and borne out."""
+    whole = process(design)
+    values, errors, shares, likelihood = whole.values(seen)
+    if not scaled or len(design.coalitions) > MOST_SCALED:
+        return values, errors
+    for game, share in enumerate(shares):
+        before = seen[:, game - 1] if game else None
+        if before is not None and np.allclose(seen[:, game], -before, rtol=1e-9, atol=1e-12 * np.abs(before).max()):
+            values[:, game], errors[:, game] = -values[:, game - 1], errors[:, game - 1]  # the other class of two
+            continue
+        own = posterior(whole.signs, seen[:, game], share)
+        if own.likelihood > likelihood[game]:
+            values[:, game], errors[:, game] = own.values, own.errors
+    return values, errors
+
+
 def _large(design: Design, seen: Array) -> tuple[Array, Array]:
     """Values from more pairs than one process holds: the first of them predict the others, whose surprises correct the values.
 
@@ -73,7 +94,7 @@ def _large(design: Design, seen: Array) -> tuple[Array, Array]:
     """
     first = Design(design.coalitions[:MOST_PAIRS], design.size[:MOST_PAIRS])
     begun = process(first)
-    values, errors = begun.values(seen[: MOST_PAIRS + 1])
+    values, errors, *_ = begun.values(seen[: MOST_PAIRS + 1])
     surprise = 2 * (seen[MOST_PAIRS + 1 :] - begun.expected(seen[: MOST_PAIRS + 1], design.coalitions[MOST_PAIRS:]))
     weights, size = design.weights[MOST_PAIRS:], design.size[MOST_PAIRS:]
     added, variance = np.zeros_like(values), np.zeros_like(values)

@@ -16,6 +16,7 @@ import itertools
 import math
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +27,9 @@ Array = NDArray[np.float64]
 Shares = tuple[float, ...]
 ORDERS = (1, 3, 5, 7)
 _FEW_PLAYERS = 20  # up to here order 7 can be told from the rest
-_SUBSET = 160  # pairs that the shares are chosen by: more of them improve no answer by a tenth, and cost with the cube
+SUBSET = 160  # pairs that the shares are chosen by: more of them improve no answer by a tenth, and cost with the cube
 _LATE = 64  # pairs beyond the subset that the scale is checked by
-_ROUNDING = 1e-11  # added to every observation's variance, so that the covariance can be inverted
+ROUNDING = 1e-11  # added to every observation's variance, so that the covariance can be inverted
 _THIRD = (1e-4, 1e-3, 1e-2, 0.05, 0.25, 1.5)  # variance of order 3 for each of order 1
 _DECAY = (0.003, 0.03, 0.2, 1.0)  # of each higher order for each of the one before
 _NEARLY = ((1e-8, 0.2), (1e-6, 0.2))  # both, for games that are additive but for a float32 model's rounding
@@ -57,7 +58,7 @@ def symmetric(sums: Array, count: int, order: int) -> list[Array]:
 def covariance(signs: Array, share: Shares) -> Array:
     """Covariance of the observations, float64 (pairs, pairs), each of variance 1."""
     found = _shared(signs @ signs.T, share, signs.shape[1])
-    found[np.diag_indices_from(found)] += share[-1] + _ROUNDING
+    found[np.diag_indices_from(found)] += share[-1] + ROUNDING
     return found
 
 
@@ -75,9 +76,8 @@ def _shared(sums: Array, share: Shares, players: int) -> Array:
 def with_values(signs: Array, share: Shares) -> Array:
     """Covariance of the observations with the Shapley values, float64 (pairs, players)."""
     players = signs.shape[1]
-    size = (signs.sum(axis=1).astype(np.intp) + players) // 2
     terms = symmetric(signs.sum(axis=1)[:, None] - signs, players - 1, ORDERS[-1])
-    found = share[-1] * signs * _whole_weights(players)[size[:, None], (signs > 0).astype(np.intp)]
+    found = share[-1] * white_weights(signs)
     for order, power in zip(ORDERS, share, strict=False):
         if power:
             found += power / math.comb(players, order) * 2 / order * signs * terms[order - 1]
@@ -91,6 +91,13 @@ def prior_variance(players: int, share: Shares) -> float:
         if power:
             found += power * 4 / order**2 * math.comb(players - 1, order - 1) / math.comb(players, order)
     return found
+
+
+def white_weights(signs: Array) -> Array:
+    """Weight of each observation in each Shapley value when all coalitions are seen, float64 (pairs, players)."""
+    players = signs.shape[1]
+    size = (signs.sum(axis=1).astype(np.intp) + players) // 2
+    return np.asarray(signs * _whole_weights(players)[size[:, None], (signs > 0).astype(np.intp)])
 
 
 def _whole_weights(players: int) -> Array:
@@ -113,11 +120,30 @@ class Weights:
         error: float64 (players,), standard errors where an observation has variance 1.
         late: float64 (late, 1 + pairs), maps the observations to the surprises of the last of them, each of variance 1 if
             the shares and the scale are right; no rows where the shares were chosen by all of them.
+        log_det: Logarithm of the determinant of their covariance, at scale 1.
     """
 
     mean: Array
     error: Array
     late: Array
+    log_det: float
+
+
+class Posterior(NamedTuple):
+    """What the process makes of several games.
+
+    Attributes:
+        values: float64 (players, games), means of the Shapley values; they add up to twice the first observation but for
+            rounding.
+        errors: float64 (players, games), their standard deviations.
+        shares: The shares of the orders that each game chose.
+        likelihood: float64 (games,), logarithm of that of the last observations given all others; 0 where none is left.
+    """
+
+    values: Array
+    errors: Array
+    shares: list[Shares]
+    likelihood: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +168,7 @@ class Process:
         Returns:
             The shares and the variance of an observation of each game.
         """
-        part = seen[: _SUBSET + 1]
+        part = seen[: SUBSET + 1]
         chances = _chances(self.signs[: len(part)].astype(np.int8).tobytes(), self.design.players)
         scales = np.stack([np.einsum("ng,ng->g", part, inverse @ part) for _, inverse, _ in chances]) / len(part)
         logs = np.array([log for _, _, log in chances])
@@ -156,39 +182,36 @@ class Process:
         if share not in self._weights:
             cross = with_values(self.signs, share)
             count, players = cross.shape
-            late = min(_LATE, max(count - 1 - _SUBSET, 0))
+            late = late_of(count)
             solved = np.linalg.solve(covariance(self.signs, share), np.concatenate([cross, np.eye(count)[:, count - late :]], axis=1))
             mean, last = solved[:, :players], solved[:, players:]
             left = prior_variance(players, share) - np.einsum("np,np->p", mean, cross)
-            corner = last[count - late :]
-            root = np.linalg.cholesky(np.linalg.inv((corner + corner.T) / 2)) if late else np.zeros((0, 0))
-            error = np.sqrt(np.maximum(left, 0.0))
-            self._weights[share] = Weights(np.ascontiguousarray(mean.T), error, np.ascontiguousarray(root.T @ last.T))
+            self._weights[share] = Weights(np.ascontiguousarray(mean.T), np.sqrt(np.maximum(left, 0.0)), *surprises(last))
         return self._weights[share]
 
-    def values(self, seen: Array) -> tuple[Array, Array]:
-        """Posterior means and standard deviations of the Shapley values of several games.
+    def values(self, seen: Array) -> Posterior:
+        """Posterior of the Shapley values of several games.
 
         The scale is what the observations that chose the shares say, or the later ones where those surprise more: shares
         chosen by a few observations may fit them better than all the others.
 
         Args:
             seen: float64 (1 + pairs, games), u of all players and of each pair.
-
-        Returns:
-            float64 (players, games) each; the means add up to twice the first observation but for rounding.
         """
         values, errors = np.zeros((2, self.design.players, seen.shape[1]))
         chosen, scale = self.choose(seen)
+        likelihood = np.zeros(seen.shape[1])
         for share in dict.fromkeys(chosen):
             games = np.array([share == other for other in chosen])
             weights, part = self.weights(share), seen[:, games]
             variance = scale[games]
             if len(weights.late):
-                variance = np.maximum(variance, ((weights.late @ part) ** 2).mean(axis=0))
+                surprise = weights.late @ part
+                likelihood[games] = late_likelihood(surprise, weights.log_det, variance)
+                variance = np.maximum(variance, (surprise**2).mean(axis=0))
             values[:, games] = weights.mean @ part
             errors[:, games] = weights.error[:, None] * np.sqrt(variance)
-        return values, errors
+        return Posterior(values, errors, chosen, likelihood)
 
     def expected(self, seen: Array, coalitions: Bits) -> Array:
         """Posterior means of u for further coalitions: float64 (coalitions, games)."""
@@ -201,6 +224,36 @@ class Process:
                 part = slice(start, start + len(self.signs))
                 found[part, games] = _shared(signs[part] @ self.signs.T, share, self.design.players) @ solved
         return found
+
+
+def late_of(count: int) -> int:
+    """How many of so many observations, the last, what is chosen by the others is tested by."""
+    return min(_LATE, max(count - 1 - SUBSET, count // 4))
+
+
+def surprises(last: Array) -> tuple[Array, float]:
+    """The map to the surprises of the last observations, (late, pairs), and the log-determinant of their covariance.
+
+    Args:
+        last: float64 (pairs, late), the last columns of the inverse of the covariance of all.
+    """
+    count, late = last.shape
+    if not late:
+        return np.zeros((0, count)), 0.0
+    corner = last[count - late :]
+    root = np.linalg.cholesky((corner + corner.T) / 2)
+    return np.asarray(np.linalg.solve(root, last.T)), -2.0 * float(np.log(np.diag(root)).sum())
+
+
+def late_likelihood(surprise: Array, log_det: float, variance: Array) -> Array:
+    """Log-likelihoods of the last observations given all others, but for a constant: float64 (games,).
+
+    Args:
+        surprise: float64 (late, games).
+        log_det: Of their covariance at scale 1.
+        variance: float64 (games,), of an observation.
+    """
+    return np.asarray(-0.5 * ((surprise**2).sum(axis=0) / variance + len(surprise) * np.log(variance) + log_det))
 
 
 @lru_cache(maxsize=8)
