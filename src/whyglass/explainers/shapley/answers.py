@@ -60,7 +60,9 @@ def problems(ask: Ask) -> dict[int, str]:
 
 def usable(ask: Ask) -> NDArray[np.intp]:
     """Positions of the rows that can be asked about."""
-    return np.setdiff1d(np.arange(len(ask.data), dtype=np.intp), list(problems(ask)))
+    fine = np.ones(len(ask.data), np.bool_)
+    fine[list(problems(ask))] = False
+    return np.flatnonzero(fine)
 
 
 def spread(ask: Ask, rows: NDArray[np.intp], found: Array) -> Array:
@@ -106,12 +108,10 @@ def answer(ask: Ask, method: str, found: Found) -> Attribution:
     base = np.broadcast_to(found.base, (rows, found.base.shape[-1])).copy()
     values, predictions, errors, pairs = found.values, found.predictions, found.std_errors, found.interactions
     status = {**found.status, **problems(ask)}
-    for row in status:
-        values[row] = predictions[row] = base[row] = np.nan
-        if errors is not None:
-            errors[row] = np.nan
-        if pairs is not None:
-            pairs[row] = np.nan
+    lost = list(status)
+    for array in (values, predictions, base, errors, pairs):
+        if array is not None:
+            array[lost] = np.nan
     names = found.names
     if ask.outputs and len(names) == len(ask.model.outputs):
         keep = list(ask.outputs)

@@ -43,7 +43,7 @@ def explain(ask: Ask) -> Attribution:
     X, quiet = ask.data.matrix[rows], replace(ask.executor, progress=None)
     chosen = tree_split.split(forest, len(rows), players=who.players, pairs=pairs, hurried=ask.budget.deadline is not None, executor=quiet)
     kernel = tree_split.interactions if pairs else tree_split.values
-    found, late = _within_time(ask, lambda part, executor: kernel(chosen, part, executor), X)
+    found, reached = _within_time(ask, lambda part, executor: kernel(chosen, part, executor), X)
     values = found.sum(axis=2) if pairs else found
     base = tree_shap.base(forest)
     said = sums.predict(forest, X) if chosen.tables is None else base + values.sum(axis=1)
@@ -57,7 +57,7 @@ def explain(ask: Ask) -> Attribution:
             names=output_names(ask.model, forest.n_outputs),
             space=forest.space,
             unknown="the training rows that reached each node (path-dependent)",
-            status=dict.fromkeys((int(rows[at]) for at in late), OUT_OF_TIME),
+            status=dict.fromkeys(rows[reached:].tolist(), OUT_OF_TIME),
             params={"kernel": chosen.kernel},
             interactions=spread(ask, rows, found) if pairs else None,
             groups=who.groups,
@@ -65,13 +65,13 @@ def explain(ask: Ask) -> Attribution:
     )
 
 
-def _within_time(ask: Ask, kernel: Callable[[Array, Executor], Array], X: Array) -> tuple[Array, list[int]]:
-    """The answers, in one go where time is no limit, else piece by piece until it is up; and the rows not reached."""
+def _within_time(ask: Ask, kernel: Callable[[Array, Executor], Array], X: Array) -> tuple[Array, int]:
+    """The answers, in one go where time is no limit, else piece by piece until it is up; and how many rows were reached."""
     if ask.budget.deadline is None:
-        return kernel(X, ask.executor), []
+        return kernel(X, ask.executor), len(X)
     found = np.full((len(X), *kernel(X[:0], ask.executor).shape[1:]), np.nan)
     for piece in ask.executor.blocks(len(X), PIECE if found.ndim == 3 else PAIR_PIECE):
         if not ask.budget.left():
-            return found, list(range(piece.start, len(X)))
+            return found, piece.start
         found[piece] = kernel(X[piece], ask.executor)
-    return found, []
+    return found, len(X)
