@@ -52,6 +52,8 @@ def ask(row, model, X, **options):
         options.setdefault("background", frame)
     if row.outcomes:
         options.setdefault("y", [model.outputs[k % len(model.outputs)] if model.task == "classification" else k for k in range(len(X))])
+    if "target" in row.parameters and model.task == "regression":
+        options.setdefault("target", (1.0, None))
     return wg.explain(model, X, method=row.name, **options)
 
 

@@ -1,0 +1,145 @@
+"""Counterfactuals of a tree ensemble: each row hunted over cells by compiled code, the user's model asked once for all rows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from whyglass.core.model import Model
+from whyglass.explainers.counterfactual.fields import Field, field_of
+from whyglass.explainers.counterfactual.hunt import Hunt, aim_of
+from whyglass.explainers.counterfactual.question import OUT_OF_TIME, Question
+from whyglass.explainers.links import through
+from whyglass.kernels import forest as sums
+
+BOXES = 16  # boxes worked on for each evaluation of the budget: about what a row costs a compiled model
+_REFUSALS = 24  # rows that the model may answer otherwise than its trees before a search is given up
+_SEARCH = 0.7  # the share of a time budget that goes into the search; the rest is for asking the model
+COMPANY = "of the trees put it in one leaf with the same training row"
+
+
+def fits(model: Model) -> bool:
+    """Whether the model's trees give its own outputs, one for one."""
+    if "trees" not in model.can:
+        return False
+    forest = model.trees()
+    lone = model.task == "classification" and forest.n_outputs == 1
+    return forest.link == "sigmoid" and len(model.outputs) == 2 if lone else len(model.outputs) == forest.n_outputs
+
+
+def by_trees(question: Question) -> None:
+    """Answer a question about a model whose trees are known."""
+    ask = question.ask
+    forest = ask.model.trees()
+    said = through(sums.predict(forest, ask.data.matrix), forest.link, len(ask.model.outputs))
+    goals = question.open_rows(said)
+    field = field_of(forest, question.grid, ask.data.schema, question.facts)
+    aims = {goal: aim_of(field, goal) for goal in dict.fromkeys(goals.values())}
+    hunts = {row: Hunt(aims[goal], question.facts, ask.data.matrix[row], question.plausible) for row, goal in goals.items()}
+    clock = _Clock(question)
+    while hunts:
+        clock.round(hunts)
+        hunts = _asked(question, hunts)
+    _company(question, field)
+
+
+class _Clock:
+    """Shares the time left, or the boxes, out among the rows still searched for."""
+
+    def __init__(self, question: Question) -> None:
+        self._question = question
+        end = question.ask.budget.deadline
+        now = time.monotonic()
+        self._end = None if end is None else now + _SEARCH * (end - now)
+
+    def round(self, hunts: dict[int, Hunt]) -> None:
+        """Search for every row once."""
+        question = self._question
+        executor = question.ask.executor
+        rows = list(hunts)
+        left = [len(rows)]
+
+        def one(part: slice) -> None:
+            for row in rows[part]:
+                left[0] -= 1
+                if self._end is not None and time.monotonic() >= self._end:
+                    continue
+                hunt = hunts[row]
+                hunt.start()
+                missing = question.count - len(question.found[row])
+                boxes = (BOXES * question.ask.budget.evaluations - hunt.worked) // missing
+                hunt.prove(max(1, boxes), self._until((left[0] // executor.workers) + 1))
+
+        executor.map(one, executor.blocks(len(rows), 1))
+
+    def _until(self, waiting: int) -> Callable[[], bool]:
+        if self._end is None:
+            return lambda: True
+        now = time.monotonic()
+        end = now + max(0.0, self._end - now) / waiting
+        return lambda: time.monotonic() < end
+
+
+def _asked(question: Question, hunts: dict[int, Hunt]) -> dict[int, Hunt]:
+    """Ask the model about every row found; the hunts that go on."""
+    leads = {row: hunt.lead for row, hunt in hunts.items() if hunt.lead is not None}
+    for row, hunt in hunts.items():
+        if row not in leads:
+            _note(question, row, hunt)
+    if not leads:
+        return {}
+    if not question.ask.budget.left():
+        for row in leads:
+            _late(question, row)
+        return {}
+    said, _ = question.said_by_model(np.array([lead.row for lead in leads.values()]))
+    open_ = {}
+    for (row, lead), answer in zip(leads.items(), said, strict=True):
+        hunt = hunts[row]
+        if hunt.aim.goal.met(answer[None, :])[0]:
+            question.add(row, lead.row, answer, lead.bound)
+            hunt.exclude(lead)
+            if len(question.found[row]) == question.count:
+                continue
+        else:
+            hunt.refuse(lead)
+            if len(hunt.dead) >= min(_REFUSALS, question.ask.budget.evaluations):
+                question.notes[row] = "the model answers the rows found otherwise than its trees add up to"
+                continue
+        open_[row] = hunt
+    return open_
+
+
+def _late(question: Question, row: int) -> None:
+    if question.found[row]:
+        question.notes[row] = f"{len(question.found[row])} of {question.count} when the time budget ran out"
+    else:
+        question.status[row] = OUT_OF_TIME
+
+
+def _note(question: Question, row: int, hunt: Hunt) -> None:
+    """Why there is nothing, or nothing more."""
+    have = len(question.found[row])
+    if not hunt.proven_none and not hunt.worked:
+        _late(question, row)
+        return
+    if hunt.proven_none:
+        where = " among the leaf regions that hold a training row (plausible=False looks beyond them)" if question.plausible else ""
+        none = f"none exists under these constraints{where}"
+    else:
+        none = "none found within the budget, and none ruled out"
+    question.notes[row] = f"{have} of {question.count}: {none} that changes other facts" if have else none
+
+
+def _company(question: Question, field: Field) -> None:
+    """How plausible each row found is: the training row with which it shares most leaves."""
+    flat = [(found, at) for found in question.found for at in range(len(found))]
+    if not flat:
+        return
+    rows = np.array([found[at].encoded for found, at in flat])
+    shares = np.ones(len(rows)) if question.plausible else field.company(rows)
+    for (found, at), share in zip(flat, shares, strict=True):
+        found[at] = replace(found[at], plausibility=(float(share), COMPANY))

@@ -1,0 +1,206 @@
+"""One row's search through a tree ensemble: projections, greedy reverts, then branch and bound until proven or out of budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whyglass.explainers.counterfactual.constraints import Facts
+from whyglass.explainers.counterfactual.fields import Field, case_of, clauses_of
+from whyglass.explainers.counterfactual.targets import Goal, demands
+from whyglass.kernels import box_descent, box_parts, box_search, box_steps
+from whyglass.kernels.box_parts import Problem, Wanted
+
+Array = NDArray[np.float64]
+_SEEDS = 8  # projections that are reverted greedily
+_SLICE = 256  # boxes worked on between two looks at the clock
+_ROOM = 64 * 2**20  # bytes of open boxes that one row may hold
+_BOUNDED = 3  # rival classes that bound boxes
+_NEARER = 1e-9  # what is nearer by less is taken to be as near
+SLACK = 1e-7  # sums nearer than this to a boundary are left to the user's model
+
+
+@dataclass(frozen=True)
+class Lead:
+    """A row to ask the model about.
+
+    Attributes:
+        row: float64 (columns,), encoded.
+        distance: From the case.
+        bound: No row nearer than this is wanted, as far as the search knows.
+        cells: int64 (columns,).
+    """
+
+    row: Array
+    distance: float
+    bound: float
+    cells: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Aim:
+    """A goal over a field.
+
+    Attributes:
+        field: The forest over cells.
+        goal: The goal.
+        wanted: What each leaf gives towards the goal, and what is enough.
+        regions: int64, the regions that hold a training row and are answered as wanted.
+    """
+
+    field: Field
+    goal: Goal
+    wanted: Wanted
+    regions: NDArray[np.int64]
+
+
+def aim_of(field_: Field, goal: Goal) -> Aim:
+    """Lay a goal over the forest's leaves. Cost: nodes x demands."""
+    forest = field_.forest
+    weights, aims = demands(goal, forest)
+    reached = (field_.margins - forest.base) @ weights.T >= aims - SLACK
+    order = np.argsort(reached.sum(axis=0), kind="stable")
+    weights, aims = weights[order], aims[order]
+    value = forest.value
+    if (forest.tree_output < 0).all():
+        gain = weights @ value.T
+    else:
+        sizes = np.diff(np.append(forest.roots, len(forest.feature)))
+        gain = weights[:, np.repeat(np.maximum(forest.tree_output, 0), sizes)] * value[:, 0]
+    gain = np.ascontiguousarray(gain, np.float64)
+    for line in gain:
+        box_steps.hand_up(field_.steps, line)
+    wanted = Wanted(gain, aims - SLACK, np.array([min(_BOUNDED, len(aims))], np.int64))
+    return Aim(field_, goal, wanted, np.flatnonzero(reached.all(axis=1)).astype(np.int64))
+
+
+@dataclass(eq=False)
+class Hunt:
+    """The search for one row, for one counterfactual after the other.
+
+    Attributes:
+        aim: The goal.
+        facts: The constraints.
+        row: float64 (columns,), encoded.
+        plausible: Whether only regions that hold a training row count.
+        stays: Columns changed by each counterfactual found so far; the next must leave one of each alone.
+        dead: Points that the model answers otherwise than the forest.
+        lead: The nearest found by the present search.
+        proven_none: Whether it showed that there is nothing.
+        worked: Boxes worked on so far.
+    """
+
+    aim: Aim
+    facts: Facts
+    row: Array
+    plausible: bool
+    stays: list[NDArray[np.int64]] = field(default_factory=list)
+    dead: list[NDArray[np.int64]] = field(default_factory=list)
+    proven_none: bool = False
+    worked: int = 0
+
+    def __post_init__(self) -> None:
+        self._case, self._values = case_of(self.aim.field, self.facts, self.row)
+        steps = self.aim.field.steps
+        self._work = box_parts.work_for(steps, self.aim.field.deep)
+        self._keeps = np.array([self.facts.allows(j, float(v), np.array([v]))[0] for j, v in enumerate(self.row)])
+        self._problem = self._pose()
+        self._order = self.aim.regions
+        self.lead: Lead | None = None
+
+    def start(self) -> None:
+        """Find by projections and greedy reverts; ``lead`` is None where they find nothing, as always when ``plausible``."""
+        self._problem = self._pose()
+        self.lead, self.proven_none = None, False
+        self._work.money[box_parts.LIMIT] = np.inf
+        costs = np.empty(len(self.aim.regions))
+        box_search.price_regions(self._problem, self._work, self.aim.field.regions, self.aim.regions, costs)
+        self._order = self.aim.regions[np.argsort(costs, kind="stable")][: int(np.isfinite(costs).sum())]
+        if not self.plausible:
+            self.lead = self._reverted(self._order)
+
+    def _open(self) -> box_search.Store:
+        """The boxes to begin with: everything, or each region that holds a training row."""
+        work, field_ = self._work, self.aim.field
+        work.money[box_parts.LIMIT] = np.inf if self.lead is None else self.lead.distance - _NEARER
+        words, columns = int(field_.steps.offsets[-1]), len(self.row)
+        most = max(1024, _ROOM // (9 * columns + 8 * words + 32))
+        if self.plausible:
+            store = box_search.store_for(columns, words, len(self._order) + 4096)
+            box_search.open_regions(self._problem, store, work, field_.regions, self._order)
+        else:
+            store = box_search.store_for(columns, words, most)
+            everything = box_steps.whole(field_.steps, field_.edges)
+            box_search.open_regions(self._problem, store, work, everything, np.zeros(1, np.int64))
+        return store
+
+    def _pose(self) -> Problem:
+        dead = np.array(self.dead, np.int64).reshape(-1, len(self.row))
+        clauses = clauses_of(self.aim.field, self.facts.clauses, [s[self._keeps[s]] for s in self.stays], self._case.own)
+        return Problem(self.aim.field.steps, self.aim.wanted, self._case, clauses, dead, np.array([int(self.plausible)], np.int64))
+
+    def _reverted(self, order: NDArray[np.int64]) -> Lead | None:
+        best: Lead | None = None
+        for region in order[:_SEEDS]:
+            box_search.settle_region(self._problem, self._work, self.aim.field.regions, int(region))
+            cost = box_descent.descend(self._problem, self._work)
+            if cost < (np.inf if best is None else best.distance):
+                best = self._here(cost, 0.0)
+        return best
+
+    def _here(self, cost: float, bound: float) -> Lead:
+        """The point under work as a row."""
+        cells, case = self._work.at.copy(), self._case
+        row = self.row.copy()
+        for column, cell in enumerate(cells):
+            category = self.aim.field.steps.codes[column] >= 0
+            if category:
+                row[column] = self.row[column] if cell == case.own[column] else float(cell)
+            elif cell >= 0:
+                row[column] = self._values[case.first[column] + cell]
+        return Lead(row, cost, bound, cells)
+
+    def prove(self, boxes: int, go_on: Callable[[], bool]) -> None:
+        """Search until nothing nearer than ``lead`` can be there, or the budget is spent.
+
+        Args:
+            boxes: How many boxes may be worked on.
+            go_on: Asked between slices of work.
+        """
+        store, work = self._open(), self._work
+        status = box_search.UNFINISHED
+        while status == box_search.UNFINISHED and boxes > 0 and go_on():
+            part = min(_SLICE, boxes)
+            before = int(store.counts[box_search.EXPANDED])
+            status = box_search.search(self._problem, store, work, part)
+            done = int(store.counts[box_search.EXPANDED]) - before
+            boxes -= max(1, done)
+            self.worked += done
+        cost = float(work.money[box_parts.COST])
+        if status == box_search.FOUND:
+            self.lead = self._here(cost, cost)
+        elif status == box_search.EXHAUSTED:
+            self.proven_none = self.lead is None
+            if self.lead is not None:
+                self.lead = Lead(self.lead.row, self.lead.distance, self.lead.distance, self.lead.cells)
+        elif self.lead is not None:
+            self.lead = Lead(self.lead.row, self.lead.distance, min(self.lead.distance, self._floor(store, cost)), self.lead.cells)
+
+    @staticmethod
+    def _floor(store: box_search.Store, cost: float) -> float:
+        """A lower bound on what is still open."""
+        if store.counts[box_search.STORED] < 0:
+            return cost
+        return float(store.cost[store.slots[0, 1]]) if store.counts[box_search.OPEN] else np.inf
+
+    def refuse(self, lead: Lead) -> None:
+        """The model answers this row otherwise than the forest: search on without it."""
+        self.dead.append(lead.cells)
+
+    def exclude(self, lead: Lead) -> None:
+        """The next counterfactual must leave alone one of the columns that this one changes."""
+        same = (lead.row == self.row) | (np.isnan(lead.row) & np.isnan(self.row))
+        self.stays.append(np.flatnonzero(~same))
