@@ -51,7 +51,8 @@ def wrap(
 
     Args:
         model: A fitted scikit-learn estimator or Pipeline, an XGBoost, LightGBM or CatBoost model (native or scikit-learn face),
-            an ONNX model, the path of a saved one, or any callable ``f(X) -> (rows,) or (rows, outputs)`` that takes the kind of frame given as ``X``.
+            an ONNX model, the path of a saved one, or any callable
+            ``f(X) -> (rows,) or (rows, outputs)`` that takes the kind of frame given as ``X``.
         X: Training rows in any frame (numpy, pandas, polars, pyarrow): they give the schema and the background.
         y: What was recorded for these rows.
         task: "classification" or "regression"; found out when None.
