@@ -9,7 +9,7 @@ from interactions_by_definition import game, matrix
 from random_forests import random_forest, random_rows
 
 from whyglass.core.executor import Executor
-from whyglass.kernels import leaf_tables, tree_shap
+from whyglass.kernels import leaf_tables, tree_shap, twins_tables
 
 KINDS = {
     "one output": {},
@@ -66,6 +66,17 @@ def test_columns_that_play_together_are_one_player(rows_known):
         wanted, shares = matrix(game(forest, X[0], players, background), 3)
         assert off(leaf_tables.values(tables, X)[0], shares) <= 1e-12
         assert off(leaf_tables.interactions(tables, X)[0], wanted) <= 1e-12
+
+
+@pytest.mark.uncompiled
+@kinds
+@pytest.mark.parametrize("rows_known", [None, 6])
+def test_the_twin_agrees(kind, rows_known):
+    for seed in range(10, 12):
+        forest, X = both(kind, seed, 9)
+        background = None if rows_known is None else random_rows(seed + 9, rows_known, forest.n_features, (1,))
+        tables = whole(forest, background, pairs=True, bits=12)
+        assert off(leaf_tables.interactions(tables, X), twins_tables.interactions(forest, X, background)) <= 1e-12
 
 
 @settings(max_examples=25, deadline=None)

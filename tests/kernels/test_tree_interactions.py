@@ -8,7 +8,7 @@ from interactions_by_definition import game, matrix
 from random_forests import random_forest, random_rows
 
 from whyglass.core.executor import Executor
-from whyglass.kernels import leaf_tables, tree_interactions, tree_shap
+from whyglass.kernels import leaf_tables, tree_interactions, tree_shap, twins_tables
 
 KINDS = {
     "one output": {},
@@ -40,6 +40,14 @@ def test_brute_force_agrees(kind):
         for row in range(len(X)):
             wanted, _ = matrix(game(forest, X[row], np.arange(forest.n_features)), forest.n_features)
             assert off(found[row], wanted) <= 1e-12
+
+
+@pytest.mark.uncompiled
+@kinds
+def test_the_twin_agrees(kind):
+    for seed in range(10, 12):
+        forest, X = both(kind, seed, 9)
+        assert off(tree_interactions.interactions(forest, X), twins_tables.interactions(forest, X)) <= 1e-12
 
 
 @pytest.mark.uncompiled
