@@ -105,6 +105,16 @@ def test_fewer_bits_leave_leaves_to_others():
     assert np.all(forest.feature[few.rest] < 0)
 
 
+def test_tables_keep_to_their_size():
+    forest, X = both("one output", 4)
+    wide = leaf_tables.build(forest, bits=12)
+    narrow = leaf_tables.build(forest, bits=12, most_bytes=wide.bytes // 4)
+    assert narrow.bytes <= wide.bytes // 4
+    rest = 0.0 if narrow.rest is None else tree_shap.values(forest, X, leaves=narrow.rest)
+    assert off(leaf_tables.values(narrow, X) + rest, tree_shap.values(forest, X)) <= 1e-12
+    assert leaf_tables.build(forest, most_bytes=0).bytes == 0
+
+
 @pytest.mark.uncompiled
 def test_nothing_to_tabulate():
     forest = random_forest(0, max_depth=0)

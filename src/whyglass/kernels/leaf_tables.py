@@ -22,6 +22,7 @@ from whyglass.kernels.leaf_groups import MOST_BITS, Grid, Groups, lay_out, shape
 from whyglass.kernels.tree_plan import is_mirrored, legendre, who_plays
 
 BLOCK = 1024  # rows explained together: the tables go through the cache once a block
+MOST_BYTES = 160_000_000  # of cells, unless the caller says otherwise
 UNIT = 16  # groups of one tree whose index vectors are held together
 
 
@@ -264,6 +265,7 @@ def build(
     players: Ints | None = None,
     pairs: bool = False,
     bits: int = 8,
+    most_bytes: int = MOST_BYTES,
     executor: Blocks | None = None,
 ) -> Tables:
     """Make the tables of a forest.
@@ -274,6 +276,7 @@ def build(
         players: int32 (features,), the player of each column; None: each column its own.
         pairs: Whether to make the tables of interactions too.
         bits: Most bits of a group.
+        most_bytes: Largest size of the cells; groups get fewer bits until it is kept.
         executor: Threads to use; the same bits with any number of them.
 
     Returns:
@@ -282,10 +285,14 @@ def build(
     trees = pack(forest)
     who = who_plays(forest, players)
     shape = shape_of(trees, who)
-    groups = lay_out(trees, shape, bits, pairs=pairs)
-    grid, mirrored = Grid(trees, shape, groups), is_mirrored(trees)
+    mirrored = is_mirrored(trees)
     value = np.ascontiguousarray(trees.value[:, :1]) if mirrored else trees.value
     outputs, count = 1 if mirrored else len(trees.base), int(who.max(initial=-1)) + 1
+    groups = lay_out(trees, shape, bits, pairs=pairs)
+    while bits > 0 and _bytes(groups, value.shape[1]) > most_bytes:
+        bits -= 1
+        groups = lay_out(trees, shape, bits, pairs=pairs)
+    grid = Grid(trees, shape, groups)
     layout = _lay_out_strips(trees, groups, value.shape[1], outputs, count)
     strips = Strips(layout.unit, layout.strip, np.zeros(layout.size))
     parts = _parts(len(groups.node), executor)
@@ -294,6 +301,11 @@ def build(
     run(lambda part: fill_cells(grid, (part.start, part.stop, pairs), value, law, into), parts, executor)
     rest = uncovered(trees, shape, groups.node).view(np.bool_)
     return Tables(grid, strips, count, outputs, mirrored, layout.pairs, rest if rest.any() else None, strips.cells.nbytes)
+
+
+def _bytes(groups: Groups, width: int) -> float:
+    """Size of the cells of all groups."""
+    return 8.0 * width * float(np.dot((groups.start[1:, 1:] - groups.start[:-1, 1:]).sum(axis=1), 2.0**groups.bits))
 
 
 def _law(grid: Grid, background: Any, parts: list[slice], executor: Blocks | None) -> tuple[Longs, Floats]:

@@ -20,7 +20,7 @@ from whyglass.kernels.leaf_groups import count_groups, shape_of, uncovered
 from whyglass.kernels.leaf_tables import Tables
 from whyglass.kernels.tree_plan import Ready, mark_up, prepare, who_plays
 
-MOST_BYTES = 160_000_000  # cells of all tables kept
+MOST_BYTES = leaf_tables.MOST_BYTES  # cells of all tables kept
 FEW_ROWS = 50
 _ALWAYS_WALKED = 4  # rows: passing over all tables for so few takes longer
 _BITS = (7, 8, 9, 10)
