@@ -122,7 +122,7 @@ METHODS = (
         "whyglass.explainers.counterfactual.explain:explain",
         ("table",),
         "Counterfactuals",
-        frozenset({"trees"}),
+        frozenset({"predict"}),
         background="never",
         parameters={
             "target": None,
@@ -137,7 +137,7 @@ METHODS = (
             "plausible": True,
         },
         laws=frozenset({"seeded", "batch_is_rows", "wire"}),
-        cost="Trees: at most 16 boxes of cells worked on for each evaluation of the budget, and one or two model calls for all rows.",
+        cost="Trees: at most 16 boxes of cells for each evaluation of the budget, a model call or two; else ``budget`` model rows a row.",
         citation="Brughmans et al. 2023 (NICE); Parmentier & Vidal 2021 (OCEAN); live regions after Carreira-Perpinan & Hada 2023 (LIRE).",
         summary="The nearest rows for which the model says what is wanted, under hard constraints; proven nearest for tree ensembles.",
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from whyglass.core.ask import Ask
 from whyglass.core.counterfactuals import Counterfactuals
+from whyglass.explainers.counterfactual.evolution import by_asking
 from whyglass.explainers.counterfactual.forests import by_trees, fits
 from whyglass.explainers.counterfactual.question import answer, read
 
@@ -17,5 +18,6 @@ def explain(ask: Ask) -> Counterfactuals:
     question = read(ask)
     if fits(ask.model):
         by_trees(question)
-        return answer(question, "branch and bound over the trees' cells")
-    raise NotImplementedError
+        return answer(question, "branch and bound over the cells of the trees")
+    by_asking(question)
+    return answer(question, "local and evolutionary search, in batches")
