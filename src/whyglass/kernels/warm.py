@@ -1,4 +1,8 @@
-"""Get the kernels ready off the click path: machine code from the disk cache, made by a child process when there is none."""
+"""Get the kernels ready off the click path: machine code from the disk cache, made by a child process when there is none.
+
+The kernels that a click needs come first and are loaded here; those for many rows, interactions, deep trees against a
+background and curves are only made, by a second child that gives way to everything else, and loaded when they are called.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +25,15 @@ from whyglass.kernels import (
     leaf_cells,
     leaf_groups,
     leaf_tables,
+    partial_dependence,
     tree_interactions,
     tree_plan,
     tree_shap,
 )
 
 _lock = threading.Lock()
-_CHILD = "from whyglass.kernels.warm import call_all; call_all()"
+_CHILD = "from whyglass.kernels import warm; warm.call_first()"
+_LATER = "import os\nif hasattr(os, 'nice'): os.nice(10)\nfrom whyglass.kernels import warm; warm.call_rest()"
 _PATIENCE = 300.0  # seconds a child may compile before this process does it itself
 
 
@@ -51,14 +57,27 @@ class Stump:
     n_features = 1
 
 
-def kernels() -> tuple[Callable[..., Any], ...]:
-    """The functions that are compiled on their own and kept on disk."""
+class _TwoColumns(Stump):
+    """The same over two columns."""
+
+    n_features = 2
+
+
+def first_kernels() -> tuple[Callable[..., Any], ...]:
+    """What a click needs."""
     return (
         forest.add_leaves,
         tree_plan.write_plan,
         tree_plan.expected_sums,
         tree_plan.mark_up,
         tree_shap.explain_rows,
+        enumerate_forest.explain_row,
+    )
+
+
+def other_kernels() -> tuple[Callable[..., Any], ...]:
+    """What the first call with many rows, interactions, a background or curves needs."""
+    return (
         tree_interactions.explain_rows,
         leaf_groups.survey,
         leaf_groups.choose,
@@ -67,20 +86,35 @@ def kernels() -> tuple[Callable[..., Any], ...]:
         leaf_cells.fill_cells,
         leaf_tables.count_patterns,
         leaf_tables.explain_rows,
-        enumerate_forest.explain_row,
         background_segments.walk_trees,
+        partial_dependence.write_runs,
+        partial_dependence.step_rows,
+        partial_dependence.step_pairs,
     )
 
 
-def call_all() -> None:
-    """Call every kernel once with the types that they are always called with."""
+def kernels() -> tuple[Callable[..., Any], ...]:
+    """The functions that are compiled on their own and kept on disk."""
+    return first_kernels() + other_kernels()
+
+
+def call_first() -> None:
+    """Call every kernel of ``first_kernels`` once with the types that it is always called with."""
     stump, row = Stump(), np.zeros((1, 1))
     forest.predict(stump, row)
     tree_shap.values(stump, row, leaves=stump.feature < 0)
-    tree_interactions.interactions(stump, row)
-    leaf_tables.values(leaf_tables.build(stump, row), row)
     enumerate_forest.values(stump, row[0], row)
+
+
+def call_rest() -> None:
+    """Call every kernel of ``other_kernels`` once, those asked for soonest first."""
+    stump, row = Stump(), np.zeros((1, 1))
+    leaf_tables.values(leaf_tables.build(stump, row), row)
+    tree_interactions.interactions(stump, row)
+    partial_dependence.curves(partial_dependence.prepare(stump, {0: row[0]}), row, lambda part, sums: None)  # noqa: ARG005
     background_walk.values(stump, row, row)
+    two = _TwoColumns()
+    partial_dependence.surfaces(partial_dependence.prepare(two, {0: row[0], 1: row[0]}), np.zeros((1, 2)), lambda part, sums: None)  # noqa: ARG005
 
 
 def cached(kernel: Any) -> bool:
@@ -97,17 +131,21 @@ def on_disk(kernel: Any) -> bool:
 
 
 def warm() -> None:
-    """Make the kernels ready in this process; call it from a background thread.
+    """Make the kernels ready: those of a click in this process, the others on disk; call it from a background thread.
 
     With a filled disk cache this loads machine code, some tens of milliseconds. With an empty one a child process compiles
-    first, so that this process keeps its GIL; where no child can be started, this process compiles.
+    first, so that this process keeps its GIL; where no child can be started, this process compiles what a click needs.
     """
     with _lock:
-        python = Path(sys.executable or "").name.lower().startswith("python")  # inside another program it names that program
-        if python and not all(on_disk(kernel) for kernel in kernels() if cached(kernel)):
-            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-            command = [sys.executable, "-c", _CHILD]
-            # a child that cannot start or fails leaves the cache empty, and the calls below compile here
-            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-                subprocess.run(command, env=environment, check=False, capture_output=True, timeout=_PATIENCE)  # noqa: S603
-        call_all()
+        _make(first_kernels(), _CHILD)
+        call_first()
+        _make(other_kernels(), _LATER)
+
+
+def _make(wanted: tuple[Callable[..., Any], ...], code: str) -> None:
+    """Let a child process compile what is not on disk; one that cannot start or fails leaves that to the first call here."""
+    python = Path(sys.executable or "").name.lower().startswith("python")  # inside another program it names that program
+    if python and not all(on_disk(kernel) for kernel in wanted if cached(kernel)):
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            subprocess.run([sys.executable, "-c", code], env=environment, check=False, capture_output=True, timeout=_PATIENCE)  # noqa: S603
