@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,7 @@ def explain(ask: Ask) -> Attribution:
         )
         raise UnsupportedError(msg)
     task = task_of(replace(ask, space=space))
-    found, walk = blank(task), _walk(model)
+    found, ready = blank(task), ready_of(model)
     said: dict[str, object] = {"kernel": "trees walked once a case", "drawn": 0}
     draws = None
     if len(task.rows) and not task.few(task.draws):
@@ -48,18 +48,18 @@ def explain(ask: Ask) -> Attribution:
             draws, said["for r2"] = task.table(pool.codes, pool.said), len(pool)
 
     def block(rows: Rows) -> None:
-        some = surrogates(walk, task, rows)
+        some = surrogates(ready, task, rows)
         keep(found, rows, some if draws is None else replace(some, r2=measure(draws, task.codes[rows], some.values, some.base)))
 
     each_block(task, block)
     return result(task, found, said, exact=True)
 
 
-def surrogates(walk: product_walk.Walk, task: Task, rows: Rows) -> Surrogates:
+def surrogates(ready: Ready, task: Task, rows: Rows) -> Surrogates:
     """The exact coefficients of some rows; what ``n_features`` does not keep is 0."""
-    cases, total = cases_of(walk, task, rows), int(walk.rows[0])
+    cases, total = cases_of(ready, task, rows), int(ready.walk.rows[0])
     rho = float(np.exp(-1 / (2 * task.width**2)))
-    mean, covariance = product_walk.moments(walk, cases, rho)
+    mean, covariance = product_walk.moments(ready.walk, cases, rho)
     own = cases.held / (rho * total + (1 - rho) * cases.held)
     variance = own * (1 - own)
     varies = (cases.held > 0) & (cases.held < total)
@@ -73,38 +73,61 @@ def surrogates(walk: product_walk.Walk, task: Task, rows: Rows) -> Surrogates:
     return Surrogates(values, base, nothing, np.full(base.shape, np.nan), nothing.copy())
 
 
-def cases_of(walk: product_walk.Walk, task: Task, rows: Rows) -> product_walk.Cases:
+def cases_of(ready: Ready, task: Task, rows: Rows) -> product_walk.Cases:
     """The cases' bins counted in training rows."""
-    known, bins, codes = training_rows(task.ask.model).matrix, bins_of(task.ask.model), task.codes[rows]
+    bins, codes = bins_of(task.ask.model), task.codes[rows]
     code, low, high, held = (np.zeros(codes.shape, np.int32) for _ in range(4))
     missing = np.zeros(codes.shape, np.uint8)
-    for j, edges in enumerate(bins.edges):
-        last, column, lacking = bins.counts[j] - 1, codes[:, j], int(walk.lacking[j])
-        if edges is None:
-            counts = np.bincount(known[~np.isnan(known[:, j]), j].astype(np.intp), minlength=last)
-            held[:, j] = np.where(column == last, lacking, np.where(column >= 0, counts[np.clip(column, 0, last - 1)] if last else 0, 0))
-            unseen = walk.codes[j]
+    for j, ends in enumerate(ready.ends):
+        last, column, lacking = bins.counts[j] - 1, codes[:, j], int(ready.walk.lacking[j])
+        if bins.edges[j] is None:
+            held[:, j] = np.where(column == last, lacking, np.where(column >= 0, ends[np.clip(column, 0, last)], 0))
+            unseen = ready.walk.codes[j]
             code[:, j] = np.where(column == last, unseen + 1, np.where(column >= 0, column, unseen))
             continue
-        there = np.sort(known[~np.isnan(known[:, j]), j])
-        ends = np.concatenate([[0], np.searchsorted(there, edges, side="right"), [len(there), len(there)]])
-        code[:, j], missing[:, j] = -1, column == last
         inside = np.where(column == last, len(ends) - 2, column)
+        code[:, j], missing[:, j] = -1, column == last
         low[:, j], high[:, j] = ends[inside], ends[inside + 1]
         held[:, j] = np.where(column == last, lacking, high[:, j] - low[:, j])
     return product_walk.Cases(code, low, high, missing, held)
 
 
-def _walk(model: Model) -> product_walk.Walk:
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """A forest and its training rows, counted once a model.
+
+    Attributes:
+        walk: The counted forest.
+        ends: Per column: rows with each code, of categories; of numbers, rows at or below the end of each bin, 0 before the first.
+    """
+
+    walk: product_walk.Walk
+    ends: tuple[NDArray[np.int32], ...]
+
+
+def ready_of(model: Model) -> Ready:
     """The counted forest, made once a model.
 
     Raises:
         UnsupportedError: If the trees test a column of numbers as categories.
     """
-    categories = np.array([len(c.categories) if c.kind == "categorical" else -1 for c in model.schema.columns], np.int32)
-    made: product_walk.Walk = kept(model, "exact", lambda: product_walk.build(model.trees(), training_rows(model).matrix, categories))
-    other = [c.name for c, codes, own in zip(model.schema.columns, made.codes, categories, strict=True) if (codes < 0) != (own < 0)]
-    if other:
-        msg = f"{model.name} tests {other[0]!r} as a category, the table holds numbers. Wrap with categorical=[{other[0]!r}]."
-        raise UnsupportedError(msg)
+    made = kept(model, "exact", lambda: _ready(model))
+    for column, codes in zip(model.schema.columns, made.walk.codes, strict=True):
+        if column.kind != "categorical" and codes >= 0:
+            msg = f"{model.name} tests {column.name!r} as a category, the table holds numbers. Wrap with categorical=[{column.name!r}]."
+            raise UnsupportedError(msg)
     return made
+
+
+def _ready(model: Model) -> Ready:
+    matrix, bins = training_rows(model).matrix, bins_of(model)
+    ends = []
+    for j, edges in enumerate(bins.edges):
+        known = np.sort(matrix[~np.isnan(matrix[:, j]), j])
+        if edges is None:
+            counted = np.bincount(known[known >= 0].astype(np.intp), minlength=int(bins.counts[j]))
+        else:
+            counted = np.concatenate([[0], np.searchsorted(known, edges, side="right"), [len(known), len(known)]])
+        ends.append(counted.astype(np.int32))
+    categories = np.array([count - 1 if e is None else -1 for e, count in zip(bins.edges, bins.counts, strict=True)], np.int32)
+    return Ready(product_walk.build(model.trees(), matrix, categories), tuple(ends))

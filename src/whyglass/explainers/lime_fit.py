@@ -57,11 +57,7 @@ class Sums:
 
 
 def fit(draws: surrogate.Draws, cases: Codes, most: int | None) -> Surrogates:
-    """Fit the surrogates of some cases.
-
-    The fit that is reported uses all draws; ``r2`` is that of a fit, selection included, on the fitted part only, measured on the
-    part held out. Standard errors are those of weighted least squares under any variance (sandwich), not below those under
-    equal variance, and hold the pull of the ridge towards zero as well.
+    """Fit the surrogates of some cases; where two outputs have a constant sum, one is fitted and the other is its mirror.
 
     Args:
         draws: The draws.
@@ -70,20 +66,35 @@ def fit(draws: surrogate.Draws, cases: Codes, most: int | None) -> Surrogates:
 
     Cost: draws x (columns + shared columns^2) a case, and columns^3.
     """
-    count, columns, outputs = len(cases), cases.shape[1], draws.said.shape[1]
-    centre = draws.said[draws.part >= 0].mean(axis=0)
-    draws = draws._replace(said=np.where((draws.part >= 0)[:, None], draws.said - centre, 0.0))
-    gram = np.zeros((count, 2, columns + 1, columns + 1))
-    cross, squares = np.zeros((count, 2, columns + 1, outputs)), np.zeros((count, 2, outputs))
-    surrogate.add_moments(draws, cases, gram, cross, squares)
-    gram = _whole(gram)
+    used = draws.said[draws.part >= 0]
+    if draws.said.shape[1] != 2 or np.ptp(used.sum(axis=1)) > _NOTHING:
+        return _fit(draws, cases, most)
+    one = _fit(draws._replace(said=np.ascontiguousarray(draws.said[:, 1:])), cases, most)
+    total = float(used[0].sum())
+    return Surrogates(
+        np.concatenate([-one.values, one.values], axis=2),
+        np.concatenate([total - one.base, one.base], axis=1),
+        *(np.repeat(part, 2, axis=-1) for part in (one.errors, one.r2, one.tied)),
+    )
+
+
+def _fit(draws: surrogate.Draws, cases: Codes, most: int | None) -> Surrogates:
+    """Fit every output.
+
+    The fit that is reported uses all draws; ``r2`` is that of a fit, selection included, on the fitted part only, measured on the
+    part held out. Standard errors are those of weighted least squares under any variance (sandwich), not below those under
+    equal variance, and hold the pull of the ridge towards zero as well.
+    """
+    draws, centre = _about_mean(draws)
+    into = surrogate.groups(draws)
+    gram, cross, squares = _sums(draws, cases, into)
     trial, trial_base, _, _ = _solve(_centred(gram[:, 0], cross[:, 0]), most)
     r2 = _fidelity(gram[:, 1], cross[:, 1], squares[:, 1], trial, trial_base)
     sums = _centred(gram.sum(axis=1), cross.sum(axis=1))
     values, base, inverse, kept = _solve(sums, most)
-    scatter = np.zeros((count, outputs, columns + 1, columns + 1))
+    scatter = np.zeros((len(cases), draws.said.shape[1], *gram.shape[2:]))
     both = np.concatenate([values, base[:, None]], axis=1).transpose(0, 2, 1)
-    surrogate.add_scatter(draws, cases, np.ascontiguousarray(both), scatter)
+    surrogate.add_scatter(draws, cases, into, np.ascontiguousarray(both), scatter)
     variance = _variance(_whole(scatter), sums, inverse, values, kept)
     errors = np.sqrt(np.diagonal(variance, axis1=2, axis2=3)).transpose(0, 2, 1)
     tied = ties(values, variance)
@@ -93,13 +104,25 @@ def fit(draws: surrogate.Draws, cases: Codes, most: int | None) -> Surrogates:
 
 def measure(draws: surrogate.Draws, cases: Codes, values: Array, base: Array) -> Array:
     """Weighted R squared of given coefficients on all draws: float64 (cases, outputs)."""
+    draws, centre = _about_mean(draws)
+    gram, cross, squares = _sums(draws, cases, surrogate.groups(draws))
+    return _fidelity(gram.sum(axis=1), cross.sum(axis=1), squares.sum(axis=1), values, base - centre)
+
+
+def _about_mean(draws: surrogate.Draws) -> tuple[surrogate.Draws, Array]:
+    """The draws with answers about their mean, so that sums of squares keep their digits; and the mean."""
+    used = draws.part >= 0
+    centre = draws.said[used].mean(axis=0)
+    return draws._replace(said=np.where(used[:, None], draws.said - centre, 0.0)), centre
+
+
+def _sums(draws: surrogate.Draws, cases: Codes, into: surrogate.Groups) -> surrogate.Sums:
+    """The normal equations of some cases."""
     count, columns, outputs = len(cases), cases.shape[1], draws.said.shape[1]
-    centre = draws.said[draws.part >= 0].mean(axis=0)
-    draws = draws._replace(said=np.where((draws.part >= 0)[:, None], draws.said - centre, 0.0))
     gram = np.zeros((count, 2, columns + 1, columns + 1))
-    cross, squares = np.zeros((count, 2, columns + 1, outputs)), np.zeros((count, 2, outputs))
-    surrogate.add_moments(draws, cases, gram, cross, squares)
-    return _fidelity(_whole(gram).sum(axis=1), cross.sum(axis=1), squares.sum(axis=1), values, base - centre)
+    out = surrogate.Sums(gram, np.zeros((count, 2, columns + 1, outputs)), np.zeros((count, 2, outputs)))
+    surrogate.add_moments(draws, cases, into, out)
+    return out._replace(gram=_whole(gram))
 
 
 def ties(values: Array, variance: Array) -> Array:

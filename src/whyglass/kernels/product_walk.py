@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whyglass.kernels import leaf_boxes
-from whyglass.kernels.forest import Blocks, Floats, Ints, Trees, pack, run
+from whyglass.kernels.forest import Blocks, Floats, Ints, pack, run
 from whyglass.kernels.jit import compiled, inlined
 
 Words = NDArray[np.uint64]
 Flags = NDArray[np.uint8]
 Longs = NDArray[np.int64]
+
+_CASES = 16  # walked together, tree by tree
 
 
 class Walk(NamedTuple):
@@ -28,7 +30,13 @@ class Walk(NamedTuple):
     say where that box begins and ends among the sorted values (numbers), or which codes a node sends left (categories).
 
     Attributes:
-        trees: The trees.
+        roots: int32 (trees,), as in ``core.forest.Forest``, like the next six.
+        tree_output: int32 (trees,).
+        feature: int32 (nodes,).
+        left: int32 (nodes,).
+        missing_left: uint8 (nodes,).
+        value: float64 (nodes, width).
+        base: float64 (outputs,).
         last: int32 (trees,), one after the last node of each tree.
         parent: int32 (nodes,), -1 at roots.
         above: int32 (nodes,), the node next above whose parent tests the same column as this one's; -1 when there is none.
@@ -43,7 +51,13 @@ class Walk(NamedTuple):
         rows: int32 (1,), training rows.
     """
 
-    trees: Trees
+    roots: Ints
+    tree_output: Ints
+    feature: Ints
+    left: Ints
+    missing_left: Flags
+    value: Floats
+    base: Floats
     last: Ints
     parent: Ints
     above: Ints
@@ -59,8 +73,8 @@ class Walk(NamedTuple):
 
     @property
     def bytes(self) -> int:
-        """Memory held beside the forest: 21 bytes a node and the sets."""
-        return sum(item.nbytes for item in self[1:])
+        """Memory held beside the forest: 21 bytes a node, and the sets."""
+        return sum(item.nbytes for item in self[7:])
 
 
 class Cases(NamedTuple):
@@ -89,7 +103,8 @@ class Work(NamedTuple):
     """What a walk over one tree writes: one entry a node, or a column.
 
     Attributes:
-        mass: float64 (nodes,), weight of the box of the column that leads into the node.
+        both: float64 (nodes,), training rows in the box of the column that leads into the node and in the case's bin.
+        inverse: float64 (nodes,), 1 / weight of the box of the column that leads into the node; 0 where the box is empty.
         share: float64 (nodes,), of it inside the case's bin.
         inside: uint8 (nodes,), whether the case's code comes down to the node.
         product: float64 (nodes,), weight of the whole box.
@@ -99,7 +114,8 @@ class Work(NamedTuple):
         rho: The kernel's factor outside the case's bin.
     """
 
-    mass: Floats
+    both: Floats
+    inverse: Floats
     share: Floats
     inside: Flags
     product: Floats
@@ -138,7 +154,13 @@ def build(forest: Any, training: Floats, categories: Ints) -> Walk:
             )
             counts[start[j] + count + 1] = len(values) - len(known)
     made = Walk(
-        trees,
+        trees.roots,
+        trees.tree_output,
+        trees.feature,
+        trees.left,
+        trees.missing_left,
+        trees.value,
+        trees.base,
         np.append(trees.roots[1:], nodes).astype(np.int32),
         np.full(nodes, -1, np.int32),
         np.full(nodes, -1, np.int32),
@@ -152,22 +174,21 @@ def build(forest: Any, training: Floats, categories: Ints) -> Walk:
         np.isnan(training).sum(axis=0).astype(np.int32),
         np.array([len(training)], np.int32),
     )
-    count_rows(made, below, counts, start)
+    count_rows(made, trees.right, below, counts, start)
     return made
 
 
 @compiled
-def count_rows(walk: Walk, below: Ints, counts: Ints, start: Longs) -> None:
+def count_rows(walk: Walk, right: Ints, below: Ints, counts: Ints, start: Longs) -> None:
     """Fill in parents, boxes and counts, from the roots down."""
-    trees = walk.trees
-    for node in range(trees.feature.shape[0]):
-        if trees.feature[node] >= 0:
-            walk.parent[trees.left[node]] = walk.parent[trees.right[node]] = node
+    for node in range(walk.feature.shape[0]):
+        if walk.feature[node] >= 0:
+            walk.parent[walk.left[node]] = walk.parent[right[node]] = node
         parent = walk.parent[node]
         if parent < 0:
             continue
-        column, above = trees.feature[parent], parent
-        while walk.parent[above] >= 0 and trees.feature[walk.parent[above]] != column:
+        column, above = walk.feature[parent], parent
+        while walk.parent[above] >= 0 and walk.feature[walk.parent[above]] != column:
             above = walk.parent[above]
         walk.above[node] = above if walk.parent[above] >= 0 else -1
         if walk.codes[column] < 0:
@@ -180,7 +201,7 @@ def count_rows(walk: Walk, below: Ints, counts: Ints, start: Longs) -> None:
 def _narrow(walk: Walk, node: int, below: int) -> None:
     """Write the interval of a node that a number leads into, ``below`` rows being at or below the threshold."""
     parent, above = walk.parent[node], walk.above[node]
-    left, lacking = walk.trees.left[parent] == node, walk.lacking[walk.trees.feature[parent]]
+    left, lacking = walk.left[parent] == node, walk.lacking[walk.feature[parent]]
     low, high, missing = 0, walk.rows[0] - lacking, 1
     if above >= 0:
         low, high, missing = walk.low[above], walk.high[above], walk.missing[above]
@@ -188,7 +209,7 @@ def _narrow(walk: Walk, node: int, below: int) -> None:
         high = max(low, min(high, below))
     else:
         low = min(high, max(low, below))
-    if (walk.trees.missing_left[parent] != 0) != left:
+    if (walk.missing_left[parent] != 0) != left:
         missing = 0
     walk.low[node], walk.high[node], walk.missing[node] = low, high, missing
     walk.held[node] = high - low + (lacking if missing else 0)
@@ -199,14 +220,14 @@ def _enters(walk: Walk, node: int, code: int) -> bool:
     """Whether a code goes from the parent of a node into the node."""
     parent = walk.parent[node]
     word = walk.sets[walk.set_start[parent] + (code >> 6)]
-    return bool(((word >> np.uint64(code & 63)) & np.uint64(1) == np.uint64(1)) == (walk.trees.left[parent] == node))
+    return bool(((word >> np.uint64(code & 63)) & np.uint64(1) == np.uint64(1)) == (walk.left[parent] == node))
 
 
 @inlined
 def _codes_held(walk: Walk, node: int, counts: Ints, start: int) -> int:
     """Training rows whose code comes all the way down to a node."""
     held = 0
-    for code in range(walk.codes[walk.trees.feature[walk.parent[node]]] + 2):
+    for code in range(walk.codes[walk.feature[walk.parent[node]]] + 2):
         if counts[start + code] > 0:
             at = node
             while at >= 0 and _enters(walk, at, code):
@@ -232,74 +253,86 @@ def moments(walk: Walk, cases: Cases, rho: float, executor: Blocks | None = None
     Cost: two passes over the nodes a case; memory (3 + outputs) numbers for each node of the largest tree.
     """
     rows, columns = cases.code.shape
-    outputs = len(walk.trees.base)
-    mean = np.repeat(walk.trees.base[None, :], rows, axis=0)
-    covariance = np.zeros((rows, columns, outputs))
+    mean = np.repeat(walk.base[None, :], rows, axis=0)
+    covariance = np.zeros((rows, columns, len(walk.base)))
 
     def block(part: slice) -> None:
-        add_moments(walk, cases.take(part), rho, mean[part], covariance[part])
+        add_moments(walk, cases.take(part), _work(walk, rho), mean[part], covariance[part])
 
-    run(block, [slice(row, min(row + 4, rows)) for row in range(0, rows, 4)], executor)
+    run(block, [slice(row, min(row + _CASES, rows)) for row in range(0, rows, _CASES)], executor)
     return mean, covariance
 
 
+def _work(walk: Walk, rho: float) -> Work:
+    columns, largest = len(walk.codes), int((walk.last - walk.roots).max(initial=1))
+    both, inverse, share, product = np.zeros((4, largest))
+    summed = np.zeros((largest, walk.value.shape[1]))
+    return Work(both, inverse, share, np.zeros(largest, np.uint8), product, summed, np.zeros(columns), np.zeros(columns), rho)
+
+
 @compiled
-def add_moments(walk: Walk, cases: Cases, rho: float, mean: Floats, covariance: Floats) -> None:
-    """Walk every tree for every case: products on the way down, sums over leaves on the way up."""
-    trees = walk.trees
-    columns, width, largest = cases.code.shape[1], trees.value.shape[1], 0
-    for tree in range(trees.roots.shape[0]):
-        largest = max(largest, walk.last[tree] - trees.roots[tree])
-    floats = np.zeros((3, largest))
-    work = Work(
-        floats[0], floats[1], np.zeros(largest, np.uint8), floats[2], np.zeros((largest, width)), np.zeros(columns), np.zeros(columns), rho
-    )
-    for c in range(cases.code.shape[0]):
-        case = Cases(cases.code[c], cases.low[c], cases.high[c], cases.missing[c], cases.held[c])
-        work.whole[:] = rho * walk.rows[0] + (1.0 - rho) * case.held
-        work.own[:] = case.held / work.whole
-        for tree in range(trees.roots.shape[0]):
-            root, last, first = trees.roots[tree], walk.last[tree], max(trees.tree_output[tree], 0)
-            work.product[0] = 1.0
-            for node in range(root, last):
-                if node > root:
-                    _weigh(walk, case, root, node, work)
-                for k in range(width):
-                    work.summed[node - root, k] = work.product[node - root] * trees.value[node, k] if trees.feature[node] < 0 else 0.0
+def add_moments(walk: Walk, cases: Cases, work: Work, mean: Floats, covariance: Floats) -> None:
+    """Walk every tree for every case while it is in the cache: products on the way down, sums over leaves on the way up."""
+    for tree in range(walk.roots.shape[0]):
+        first = max(walk.tree_output[tree], 0)
+        for c in range(cases.held.shape[0]):
+            for j in range(cases.held.shape[1]):
+                work.whole[j] = work.rho * walk.rows[0] + (1.0 - work.rho) * cases.held[c, j]
+                work.own[j] = cases.held[c, j] / work.whole[j]
+            _overlap(walk, cases, c, tree, work)
+            _weigh(walk, tree, work)
             _add_up(walk, tree, work, covariance[c])
-            for k in range(width):
+            for k in range(walk.value.shape[1]):
                 mean[c, first + k] += work.summed[0, k]
+
+
+@inlined  # helpers take whole trees: handing tuples over counts a reference of every array in them, which a node is not worth
+def _overlap(walk: Walk, cases: Cases, c: int, tree: int, work: Work) -> None:
+    """Training rows in the box of each node's column that are also in the case's bin."""
+    root = walk.roots[tree]
+    for node in range(root + 1, walk.last[tree]):
+        parent, above = walk.parent[node], walk.above[node]
+        j = walk.feature[parent]
+        if walk.codes[j] < 0:
+            both = max(0, min(walk.high[node], cases.high[c, j]) - max(walk.low[node], cases.low[c, j]))
+            work.both[node - root] = cases.held[c, j] if cases.missing[c, j] and walk.missing[node] else both
+            continue
+        inside = above < 0 or work.inside[above - root] != 0
+        if inside:
+            word = walk.sets[walk.set_start[parent] + (cases.code[c, j] >> 6)]
+            left = (word >> np.uint64(cases.code[c, j] & 63)) & np.uint64(1) == np.uint64(1)
+            inside = left == (walk.left[parent] == node)
+        work.inside[node - root] = inside
+        work.both[node - root] = cases.held[c, j] if inside else 0
+
+
+@inlined
+def _weigh(walk: Walk, tree: int, work: Work) -> None:
+    """The weight of each node's box, from its parent's, and what of its column's part is in the case's bin."""
+    root = walk.roots[tree]
+    work.product[0] = 1.0
+    for node in range(root + 1, walk.last[tree]):
+        at, parent, above = node - root, walk.parent[node], walk.above[node]
+        mass = work.rho * walk.held[node] + (1.0 - work.rho) * work.both[at]
+        inverse = 1.0 / mass if mass > 0.0 else 0.0
+        before = 1.0 / work.whole[walk.feature[parent]] if above < 0 else work.inverse[above - root]
+        work.inverse[at] = inverse
+        work.share[at] = work.both[at] * inverse
+        work.product[at] = work.product[parent - root] * (mass * before)
 
 
 @inlined
 def _add_up(walk: Walk, tree: int, work: Work, covariance: Floats) -> None:
     """Sum the leaves below each node, and credit the column of each edge with what it changes in the share of the case's bin."""
-    root, first = walk.trees.roots[tree], max(walk.trees.tree_output[tree], 0)
+    root, first, width = walk.roots[tree], max(walk.tree_output[tree], 0), walk.value.shape[1]
+    for node in range(root, walk.last[tree]):
+        leaf = walk.feature[node] < 0
+        for k in range(width):
+            work.summed[node - root, k] = work.product[node - root] * walk.value[node, k] if leaf else 0.0
     for node in range(walk.last[tree] - 1, root, -1):
         at, parent, above = node - root, walk.parent[node], walk.above[node]
-        j = walk.trees.feature[parent]
+        j = walk.feature[parent]
         change = work.share[at] - (work.own[j] if above < 0 else work.share[above - root])
-        for k in range(work.summed.shape[1]):
+        for k in range(width):
             work.summed[parent - root, k] += work.summed[at, k]
             covariance[j, first + k] += work.summed[at, k] * change
-
-
-@inlined
-def _weigh(walk: Walk, case: Cases, root: int, node: int, work: Work) -> None:
-    """The weight of a node's box, from its parent's."""
-    at, parent, above = node - root, walk.parent[node], walk.above[node]
-    j, both = walk.trees.feature[parent], 0
-    if walk.codes[j] < 0:
-        both = max(0, min(walk.high[node], case.high[j]) - max(walk.low[node], case.low[j]))
-        if case.missing[j] and walk.missing[node]:
-            both = case.held[j]
-    else:
-        inside = (above < 0 or work.inside[above - root] != 0) and _enters(walk, node, case.code[j])
-        work.inside[at] = inside
-        both = case.held[j] if inside else 0
-    before = work.whole[j] if above < 0 else work.mass[above - root]
-    work.mass[at] = work.rho * walk.held[node] + (1.0 - work.rho) * both
-    work.share[at], work.product[at] = 0.0, 0.0
-    if work.mass[at] > 0.0:
-        work.share[at] = both / work.mass[at]
-        work.product[at] = work.product[parent - root] * work.mass[at] / before
