@@ -287,6 +287,35 @@ def best_leaf(problem: Problem, work: Work, gain: Floats, root: int) -> int:
 
 
 @compiled
+def hand_up_reached(problem: Problem, work: Work, gain: Floats, reached: Floats) -> None:
+    """Give each node the most that a leaf gives which the box under work reaches below the limit, -inf where it reaches none."""
+    steps = problem.steps
+    settle_all(problem, work)
+    for tree in range(steps.roots.shape[0]):
+        level = 0
+        work.trail[0, 0], work.trail[0, 1] = steps.roots[tree], 0
+        while level >= 0:
+            node, stage = work.trail[level, 0], work.trail[level, 1]
+            column = steps.nodes[node, FEATURE]
+            if column < 0:
+                reached[node] = gain[node]
+                level -= 1
+                continue
+            if stage == 0:
+                _keep(problem, work, level, column)
+            else:
+                _widen(problem, work, level, column)
+            if stage == 2:
+                reached[node] = max(reached[steps.nodes[node, LEFT]], reached[steps.nodes[node, RIGHT]])
+                level -= 1
+                continue
+            work.trail[level, 1] = stage + 1
+            if _narrow(problem, work, node, stage == 0):
+                level += 1
+                work.trail[level, 0], work.trail[level, 1] = steps.nodes[node, LEFT if stage == 0 else RIGHT], 0
+
+
+@compiled
 def bound(problem: Problem, work: Work, demand: int) -> bool:
     """Whether the box might hold a point that meets a demand; the best leaves are kept."""
     steps, gain = problem.steps, problem.wanted.gain[demand]

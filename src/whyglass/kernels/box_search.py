@@ -14,7 +14,6 @@ from whyglass.kernels.box_parts import (
     has,
     is_dead,
     settle,
-    settle_all,
     settle_point,
     take_region,
     worst_demand,
@@ -324,11 +323,43 @@ def open_regions(problem: Problem, store: Store, work: Work, regions: Regions, r
 
 
 @compiled
-def price_regions(problem: Problem, work: Work, regions: Regions, rows: Longs, costs: Floats) -> None:
-    """Write what each of some regions costs at least, without regard to clauses."""
+def price_regions(problem: Problem, work: Work, regions: Regions, rows: Longs, least: Floats) -> Floats:
+    """What each of some regions costs at least, without regard to clauses; inf for one dearer than the dearest of ``least``.
+
+    Args:
+        problem: The search.
+        work: Room.
+        regions: Boxes over cells.
+        rows: Which of them.
+        least: The cheapest prices so far, ascending, as many as are wanted; filled with inf, and with prices here. Empty: all are.
+    """
+    costs = np.full(rows.shape[0], np.inf)
+    size = least.shape[0]
     for at in range(rows.shape[0]):
-        take_region(problem, work, regions, rows[at])
-        costs[at] = settle_all(problem, work)
+        total = price_region(problem, work, regions, rows[at], least[size - 1] if size > 0 else np.inf)
+        costs[at] = total
+        place = size - 1
+        while place >= 0 and total < least[place]:
+            if place + 1 < size:
+                least[place + 1] = least[place]
+            least[place] = total
+            place -= 1
+    return costs
+
+
+@inlined
+def price_region(problem: Problem, work: Work, regions: Regions, row: int, limit: float) -> float:
+    """What a region costs at least; inf from ``limit`` on."""
+    offsets, total = problem.steps.offsets, 0.0
+    for column in range(work.at.shape[0]):
+        for part in range(3):
+            work.box[column, part] = regions.box[row, column, part]
+        for word in range(offsets[column], offsets[column + 1]):
+            work.words[word] = regions.words[row, word] & problem.case.mask[word]
+        total += settle(problem, work, column)
+        if total >= limit:
+            return np.inf
+    return total
 
 
 @compiled

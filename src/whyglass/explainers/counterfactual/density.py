@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,17 +39,15 @@ class Density:
         return out
 
 
-_known: WeakKeyDictionary[Grid, Density] = WeakKeyDictionary()
-
-
 def density_of(grid: Grid) -> Density:
     """The density of a grid's rows, measured once."""
-    if grid not in _known:
+    if "density" not in grid.kept:
         rows = grid.rows
         if len(rows) > _ROWS:
             rows = rows[np.sort(np.random.default_rng(0).permutation(len(rows))[:_ROWS])]
-        _known[grid] = Density(grid, rows, np.sort(_radii(grid, rows, rows, 1)))
-    return _known[grid]
+        grid.kept["density"] = Density(grid, rows, np.sort(_radii(grid, rows, rows, 1)))
+    made: Density = grid.kept["density"]
+    return made
 
 
 def _radii(grid: Grid, ones: Array, others: Array, skip: int) -> Array:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +17,7 @@ from whyglass.kernels import forest as sums
 from whyglass.kernels.box_parts import Case, Clauses
 
 Array = NDArray[np.float64]
+_KEPT = 4  # fields of one forest, for different cuts
 _LEAF_CELLS = 20_000_000  # rows x trees of the table that says which training rows share a leaf
 
 
@@ -34,6 +34,7 @@ class Field:
         regions: The leaf regions that hold a training row, each once.
         margins: float64 (regions, sums), what the forest adds up to there, base included.
         leaves: int32 (rows, trees), the leaves of training rows.
+        aims: What goals come to over this field, by goal.
     """
 
     forest: Forest
@@ -44,6 +45,7 @@ class Field:
     regions: box_steps.Regions
     margins: Array
     leaves: NDArray[np.int32]
+    aims: dict[Any, Any] = field(default_factory=dict)
 
     def cells(self, rows: Array) -> NDArray[np.int64]:
         """Cells of encoded rows."""
@@ -56,9 +58,6 @@ class Field:
         return np.array([float((self.leaves == row).mean(axis=1).max(initial=0.0)) for row in found])
 
 
-_fields: WeakKeyDictionary[Forest, dict[Any, Field]] = WeakKeyDictionary()
-
-
 def field_of(forest: Forest, grid: Grid, schema: Schema, facts: Facts) -> Field:
     """The field of a forest, cut also where a constraint between columns is; made once for the same cuts.
 
@@ -68,10 +67,10 @@ def field_of(forest: Forest, grid: Grid, schema: Schema, facts: Facts) -> Field:
     for literal in [literal for clause in facts.clauses for literal in clause if literal.codes is None]:
         under = float(np.nextafter(literal.low, -np.inf))
         ends.setdefault(literal.column, set()).update(v for v in (under, literal.high) if np.isfinite(v))
-    key = (id(grid), tuple(sorted((column, tuple(sorted(values))) for column, values in ends.items())))
-    known = _fields.setdefault(forest, {})
+    key = (id(forest), tuple(sorted((column, tuple(sorted(values))) for column, values in ends.items())))
+    known: dict[Any, Field] = grid.kept.setdefault("fields", {})
     if key not in known:
-        while len(known) >= 4:
+        while len(known) >= _KEPT:
             known.pop(next(iter(known)))
         known[key] = _make(forest, grid, schema, ends)
     return known[key]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -29,6 +30,7 @@ class Grid:
         middle: float64 (columns,), the value that stands for "known" where one was missing: the median seen, or the commonest code.
         rows: float64 (rows, columns), the training rows, or a seeded part of them where there are more than ``MOST_ROWS``.
         seen: How many training rows there are.
+        kept: What was made from it, and lives as long.
     """
 
     values: tuple[Array, ...]
@@ -37,6 +39,7 @@ class Grid:
     middle: Array
     rows: Array
     seen: int
+    kept: dict[Any, Any] = field(default_factory=dict)
 
     def distance(self, case: Array, rows: Array, weights: Array) -> Array:
         """Distance of encoded rows from a case: |change| / scale, or 1 for another category or a value that was missing."""

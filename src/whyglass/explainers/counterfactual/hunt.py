@@ -15,9 +15,10 @@ from whyglass.kernels import box_descent, box_parts, box_search, box_steps
 from whyglass.kernels.box_parts import Problem, Wanted
 
 Array = NDArray[np.float64]
-_SEEDS = 8  # projections that are reverted greedily
+_SEEDS = 6  # projections that are reverted greedily
 _SLICE = 256  # boxes worked on between two looks at the clock
 _ROOM = 64 * 2**20  # bytes of open boxes that one row may hold
+_AIMS = 8  # goals laid over one field
 _BOUNDED = 3  # rival classes that bound boxes
 _NEARER = 1e-9  # what is nearer by less is taken to be as near
 SLACK = 1e-7  # sums nearer than this to a boundary are left to the user's model
@@ -58,7 +59,16 @@ class Aim:
 
 
 def aim_of(field_: Field, goal: Goal) -> Aim:
-    """Lay a goal over the forest's leaves. Cost: nodes x demands."""
+    """Lay a goal over the forest's leaves; kept for the last few goals. Cost: nodes x demands."""
+    while len(field_.aims) >= _AIMS:
+        field_.aims.pop(next(iter(field_.aims)))
+    if goal not in field_.aims:
+        field_.aims[goal] = _lay(field_, goal)
+    made: Aim = field_.aims[goal]
+    return made
+
+
+def _lay(field_: Field, goal: Goal) -> Aim:
     forest = field_.forest
     weights, aims = demands(goal, forest)
     reached = (field_.margins - forest.base) @ weights.T >= aims - SLACK
@@ -116,8 +126,8 @@ class Hunt:
         self._problem = self._pose()
         self.lead, self.proven_none = None, False
         self._work.money[box_parts.LIMIT] = np.inf
-        costs = np.empty(len(self.aim.regions))
-        box_search.price_regions(self._problem, self._work, self.aim.field.regions, self.aim.regions, costs)
+        least = np.full(0 if self.plausible else _SEEDS, np.inf)
+        costs = box_search.price_regions(self._problem, self._work, self.aim.field.regions, self.aim.regions, least)
         self._order = self.aim.regions[np.argsort(costs, kind="stable")][: int(np.isfinite(costs).sum())]
         if not self.plausible:
             self.lead = self._reverted(self._order)
@@ -135,7 +145,16 @@ class Hunt:
             store = box_search.store_for(columns, words, most)
             everything = box_steps.whole(field_.steps, field_.edges)
             box_search.open_regions(self._problem, store, work, everything, np.zeros(1, np.int64))
+            self._forget_what_is_far(work)
         return store
+
+    def _forget_what_is_far(self, work: box_parts.Work) -> None:
+        """Leave only the leaves that the case reaches below the limit: the box under work is everything it may become."""
+        wanted = self._problem.wanted
+        near = np.full(wanted.gain.shape, -np.inf)
+        for gain, reached in zip(wanted.gain, near, strict=True):
+            box_parts.hand_up_reached(self._problem, work, gain, reached)
+        self._problem = self._problem._replace(wanted=wanted._replace(gain=near))
 
     def _pose(self) -> Problem:
         dead = np.array(self.dead, np.int64).reshape(-1, len(self.row))
