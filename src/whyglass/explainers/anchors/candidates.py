@@ -1,0 +1,147 @@
+"""The conditions true of a case, and the rules made of them that look promising."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whyglass.core.rules import Predicate
+from whyglass.core.schema import Schema
+from whyglass.explainers.anchors.world import LOWER, UPPER, WHOLE, Condition, World
+from whyglass.kernels.bitsets import Conditions, best_rules, count_each
+
+Array = NDArray[np.float64]
+Bits = NDArray[np.bool_]
+_VISITS = 20_000
+_CONDITIONS = 64  # most promising ones that are combined with each other
+_LEAST = 0.004  # share of the searched training rows that a rule must hold for
+_DOUBT = 1.0
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A rule worth a look.
+
+    Attributes:
+        rule: Its conditions.
+        coverage: Share of the searched training rows.
+        share: Precision among the rows of the table.
+    """
+
+    rule: tuple[Condition, ...]
+    coverage: float
+    share: float
+
+
+@dataclass(frozen=True, eq=False)
+class Shelf:
+    """The conditions true of one case, laid out for the search, the most promising first.
+
+    Attributes:
+        conditions: The conditions.
+        packed: As the kernel takes them.
+        first: Training rows of the table.
+    """
+
+    conditions: tuple[Condition, ...]
+    packed: Conditions
+    first: int
+
+    def best(self, asked: Sequence[float], columns: int, kept: int) -> list[Candidate]:
+        """The rules of largest coverage for each of several precisions, ascending; each rule once."""
+        least = min(max(2, round(_LEAST * self.first)), 40)
+        found = best_rules(self.packed, np.array(asked), columns=columns, visits=_VISITS, least=least, kept=kept, doubt=_DOUBT)
+        out: dict[tuple[Condition, ...], Candidate] = {}
+        for level in range(len(asked)):
+            for k in range(kept):
+                if found.rows[level, k] >= 0:
+                    rule = tuple(self.conditions[c] for c in found.rules[level, k] if c >= 0)
+                    out[rule] = Candidate(rule, found.rows[level, k] / self.first, float(found.share[level, k]))
+        return list(out.values())
+
+
+def true_of(world: World, x: Array, columns: Sequence[int]) -> list[Condition]:
+    """Every elementary condition that is true of a case and not of every training row."""
+    found: list[Condition] = []
+    for j in columns:
+        value, column = float(x[j]), world.data.schema[j]
+        if math.isnan(value):
+            found.append(Condition(j, WHOLE))
+        elif column.kind == "categorical":
+            found += [Condition(j, WHOLE, code=int(value))] if value >= 0 else []
+        else:
+            found += [Condition(j, UPPER if cut.under(value) else LOWER, cut) for cut in world.cuts[j]]
+    return found
+
+
+def shelf(world: World, x: Array, good: Bits, columns: Sequence[int]) -> Shelf:
+    """Lay out the conditions of a case.
+
+    Args:
+        world: The rows.
+        x: The case.
+        good: bool (rows of the table,), for which the model says the same as of the case.
+        columns: The columns that rules may speak of.
+    """
+    every = true_of(world, x, columns)
+    sets = np.array([world.set(c) for c in every], np.int64).reshape(len(every), world.words)
+    right, counts = world.pack(good), np.zeros((len(every), 4), np.int64)
+    count_each(sets, right, world.blocks, counts)
+    rows, hits = counts[:, [0, 2]].astype(float), counts[:, [1, 3]]
+    shares = (hits / (rows + _DOUBT)).mean(axis=1) if len(world.table) > world.first else hits[:, 0] / (rows[:, 0] + _DOUBT)
+    lift = (shares - good.mean()) * np.sqrt(rows[:, 0])
+    order = [int(c) for c in np.argsort(-lift, kind="stable") if counts[c, 0] > 0][:_CONDITIONS]
+    kept = tuple(every[c] for c in order)
+    packed = Conditions(
+        np.ascontiguousarray(sets[order]),
+        right,
+        np.array([world.blocks], np.int64),
+        np.array([c.column for c in kept], np.int32),
+        np.array([c.side for c in kept], np.int32),
+    )
+    return Shelf(kept, packed, world.first)
+
+
+def predicates(rule: Sequence[Condition], schema: Schema) -> tuple[Predicate, ...]:
+    """Conditions as predicates, one a column: two ends of a column become one interval."""
+    made: dict[int, Predicate] = {}
+    for condition in rule:
+        j = condition.column
+        known = made.get(j, Predicate(schema[j], j))
+        if condition.cut is None:
+            codes = () if condition.code < 0 else (condition.code,)
+            made[j] = Predicate(schema[j], j, codes=codes, missing=condition.code < 0)
+        elif condition.side == UPPER:
+            made[j] = Predicate(schema[j], j, known.low, condition.cut.at, known.low_closed, condition.cut.below)
+        else:
+            made[j] = Predicate(schema[j], j, condition.cut.at, known.high, not condition.cut.below, known.high_closed)
+    return tuple(made.values())
+
+
+def tightest(world: World, x: Array, columns: Sequence[int]) -> list[Condition]:
+    """The narrowest condition on every column: the bin that the case lies in."""
+    ends: dict[tuple[int, int], Condition] = {}
+    for condition in true_of(world, x, columns):
+        key = (condition.column, condition.side)
+        if condition.side == UPPER:
+            ends.setdefault(key, condition)  # cuts ascend
+        else:
+            ends[key] = condition
+    return list(ends.values())
+
+
+def by_help(world: World, rule: tuple[Predicate, ...], good: Bits) -> tuple[Predicate, ...]:
+    """The predicates in the order of how much each adds to the precision of those before it, among the rows of the table."""
+    masks = [p.mask(world.table[:, p.at]) for p in rule]
+    inside, left, order = np.ones(len(world.table), np.bool_), list(range(len(rule))), []
+    while left:
+        shares = [(int((inside & masks[k] & good).sum()) + 1) / (int((inside & masks[k]).sum()) + 2) for k in left]
+        best = left[int(np.argmax(shares))]
+        inside &= masks[best]
+        left.remove(best)
+        order.append(best)
+    return tuple(rule[k] for k in order)

@@ -1,0 +1,99 @@
+"""Where a numeric column may be cut: at quantiles of the training rows, or where the trees split most of them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whyglass.core.forest import Forest
+from whyglass.core.schema import Column
+
+Array = NDArray[np.float64]
+_PARTS = 8  # quantiles
+_DISTINCT = 5  # quantiles of the values met, each counted once: they see a long tail that few rows are in
+_SPLITS = 8  # cuts taken from the trees
+_SPACE = 0.005  # share of the rows that lies between two cuts at least
+_TIMES = (86_400.0 * 365, 86_400.0, 3_600.0, 60.0, 1.0)  # seconds: a time is cut at a full day if there is one
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A place where a column is cut.
+
+    Attributes:
+        at: The number it is told by.
+        below: Whether that number itself lies below the cut.
+    """
+
+    at: float
+    below: bool
+
+    def under(self, value: float) -> bool:
+        """Whether a value lies below."""
+        return value < self.at or (self.below and value == self.at)
+
+
+def cuts(column: Column, values: Array, forest: Forest | None, position: int) -> tuple[Cut, ...]:
+    """The places where a column may be cut, ascending.
+
+    Args:
+        column: The column, numeric or a time.
+        values: float64, what the training rows have there; missing ones are left out.
+        forest: The model's trees, where they can be read: half of the cuts are then thresholds that split most training rows.
+        position: The column's position in a row.
+    """
+    known = np.sort(values[np.isfinite(values)])
+    met, counts = np.unique(known, return_counts=True)
+    if len(met) < 2:
+        return ()
+    below = np.cumsum(counts)[:-1]  # rows up to and with each value but the last
+    wanted = [] if forest is None else _split_most(forest, position, met)
+    by_rows = np.searchsorted(below, np.arange(1, _PARTS) / _PARTS * len(known), side="left")
+    by_values = np.arange(1, _DISTINCT) * len(met) // _DISTINCT - 1
+    wanted += [int(g) for g in (*by_rows, *by_values) if 0 <= g < len(below)]
+    chosen: list[int] = []
+    space = max(1.0, _SPACE * len(known))
+    for gap in wanted:
+        here = below[gap]
+        if min(here, len(known) - here) >= space and all(abs(here - below[other]) >= space for other in chosen):
+            chosen.append(gap)
+    return tuple(_told(column, float(met[g]), float(met[g + 1])) for g in sorted(chosen))
+
+
+def _split_most(forest: Forest, position: int, met: Array) -> list[int]:
+    """Gaps between values that the trees cut most training rows at, most first."""
+    mine = (forest.feature == position) & (forest.category_start < 0)
+    gaps = np.searchsorted(met, forest.threshold[mine], side="right") - 1
+    inside = (gaps >= 0) & (gaps < len(met) - 1)
+    weight = np.bincount(gaps[inside], weights=forest.cover[mine][inside], minlength=1)
+    order = np.argsort(-weight, kind="stable")
+    return [int(g) for g in order[: 4 * _SPLITS] if weight[g] > 0]
+
+
+def _told(column: Column, low: float, high: float) -> Cut:
+    """The cut between two neighbouring values, at the roundest number there is."""
+    at = round_between(low, high, _TIMES if column.kind == "time" else None)
+    return Cut(at, below=at < high)
+
+
+def round_between(low: float, high: float, steps: tuple[float, ...] | None = None) -> float:
+    """The roundest number from ``low`` to ``high``, the larger one of two that are equally round.
+
+    Args:
+        low: Least.
+        high: Largest.
+        steps: What counts as round, roundest first; powers of ten and halves of them when None.
+    """
+    if low <= 0 <= high:
+        return 0.0
+    power = math.floor(math.log10(max(abs(low), abs(high)))) + 1
+    tens = tuple(part * 10.0**k for k in range(power, power - 17, -1) for part in (1.0, 0.5))
+    for step in steps or tens:
+        found = math.floor(high / step) * step
+        found = float(f"{found:.15g}")
+        if low <= found <= high:
+            return found
+    return high
