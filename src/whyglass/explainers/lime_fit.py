@@ -87,15 +87,13 @@ def _fit(draws: surrogate.Draws, cases: Codes, most: int | None) -> Surrogates:
     """
     draws, centre = _about_mean(draws)
     into = surrogate.groups(draws)
-    gram, cross, squares = _sums(draws, cases, into)
+    gram, cross, squares = surrogate.moments(draws, cases, into)
     trial, trial_base, _, _ = _solve(_centred(gram[:, 0], cross[:, 0]), most)
     r2 = _fidelity(gram[:, 1], cross[:, 1], squares[:, 1], trial, trial_base)
     sums = _centred(gram.sum(axis=1), cross.sum(axis=1))
     values, base, inverse, kept = _solve(sums, most)
-    scatter = np.zeros((len(cases), draws.said.shape[1], *gram.shape[2:]))
     both = np.concatenate([values, base[:, None]], axis=1).transpose(0, 2, 1)
-    surrogate.add_scatter(draws, cases, into, np.ascontiguousarray(both), scatter)
-    variance = _variance(_whole(scatter), sums, inverse, values, kept)
+    variance = _variance(surrogate.scatter(draws, cases, into, both), sums, inverse, values, kept)
     errors = np.sqrt(np.diagonal(variance, axis1=2, axis2=3)).transpose(0, 2, 1)
     tied = ties(values, variance)
     errors = np.where((sums.share <= 0)[:, :, None], np.nan, errors)
@@ -105,7 +103,7 @@ def _fit(draws: surrogate.Draws, cases: Codes, most: int | None) -> Surrogates:
 def measure(draws: surrogate.Draws, cases: Codes, values: Array, base: Array) -> Array:
     """Weighted R squared of given coefficients on all draws: float64 (cases, outputs)."""
     draws, centre = _about_mean(draws)
-    gram, cross, squares = _sums(draws, cases, surrogate.groups(draws))
+    gram, cross, squares = surrogate.moments(draws, cases, surrogate.groups(draws))
     return _fidelity(gram.sum(axis=1), cross.sum(axis=1), squares.sum(axis=1), values, base - centre)
 
 
@@ -114,15 +112,6 @@ def _about_mean(draws: surrogate.Draws) -> tuple[surrogate.Draws, Array]:
     used = draws.part >= 0
     centre = draws.said[used].mean(axis=0)
     return draws._replace(said=np.where(used[:, None], draws.said - centre, 0.0)), centre
-
-
-def _sums(draws: surrogate.Draws, cases: Codes, into: surrogate.Groups) -> surrogate.Sums:
-    """The normal equations of some cases."""
-    count, columns, outputs = len(cases), cases.shape[1], draws.said.shape[1]
-    gram = np.zeros((count, 2, columns + 1, columns + 1))
-    out = surrogate.Sums(gram, np.zeros((count, 2, columns + 1, outputs)), np.zeros((count, 2, outputs)))
-    surrogate.add_moments(draws, cases, into, out)
-    return out._replace(gram=_whole(gram))
 
 
 def ties(values: Array, variance: Array) -> Array:
@@ -143,11 +132,6 @@ def ties(values: Array, variance: Array) -> Array:
     ahead = np.zeros(sizes.shape)
     np.put_along_axis(ahead, two, close.astype(np.float64), axis=2)
     return np.ascontiguousarray(np.maximum(marked, ahead).transpose(0, 2, 1))
-
-
-def _whole(lower: Array) -> Array:
-    """Symmetric matrices from their lower triangles."""
-    return lower + np.tril(lower, -1).swapaxes(-1, -2)
 
 
 def _centred(gram: Array, cross: Array) -> Sums:

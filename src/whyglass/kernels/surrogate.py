@@ -60,7 +60,7 @@ class Sums(NamedTuple):
     """The normal equations of every case, fitted and held-out draws apart.
 
     Attributes:
-        gram: float64 (cases, 2, columns + 1, columns + 1), the intercept last; the lower triangle is written.
+        gram: float64 (cases, 2, columns + 1, columns + 1), the intercept last.
         cross: float64 (cases, 2, columns + 1, outputs), indicators with answers.
         squares: float64 (cases, 2, outputs), answers squared.
     """
@@ -83,6 +83,45 @@ def groups(draws: Draws) -> Groups:
         np.zeros((count, 2, outputs)),
         np.zeros((count, 2, outputs)),
     )
+
+
+def moments(draws: Draws, cases: Ints, into: Groups) -> Sums:
+    """The normal equations of some cases.
+
+    Args:
+        draws: The draws.
+        cases: int32 (cases, columns), the bins of each case.
+        into: Room to work in.
+
+    Cost: draws x columns a case, and for each group of draws the columns shared, squared.
+    """
+    count, columns, outputs = len(cases), cases.shape[1], draws.said.shape[1]
+    gram = np.zeros((count, 2, columns + 1, columns + 1))
+    out = Sums(gram, np.zeros((count, 2, columns + 1, outputs)), np.zeros((count, 2, outputs)))
+    add_moments(draws, np.ascontiguousarray(cases), into, out)
+    return out._replace(gram=_whole(gram))
+
+
+def scatter(draws: Draws, cases: Ints, into: Groups, fit: Floats) -> Floats:
+    """The squared weighted residuals behind each pair of indicators: the middle of the sandwich of standard errors.
+
+    Args:
+        draws: The draws.
+        cases: int32 (cases, columns).
+        into: Room to work in.
+        fit: float64 (cases, outputs, columns + 1), coefficients, the intercept last.
+
+    Returns:
+        float64 (cases, outputs, columns + 1, columns + 1).
+    """
+    found = np.zeros((*fit.shape, fit.shape[2]))
+    add_scatter(draws, np.ascontiguousarray(cases), into, np.ascontiguousarray(fit), found)
+    return _whole(found)
+
+
+def _whole(lower: Floats) -> Floats:
+    """Symmetric matrices from their lower triangles."""
+    return np.asarray(lower + np.tril(lower, -1).swapaxes(-1, -2))
 
 
 @inlined  # for all draws of a case at once: handing a tuple over counts a reference of every array in it
@@ -149,14 +188,7 @@ def _add(draws: Draws, known: int, into: Groups) -> None:
 
 @compiled
 def add_moments(draws: Draws, cases: Ints, into: Groups, out: Sums) -> None:
-    """Add up the normal equations of every case.
-
-    Args:
-        draws: The draws.
-        cases: int32 (cases, columns).
-        into: Room to work in.
-        out: What is added to.
-    """
+    """Add up the normal equations of every case; the lower triangle of ``gram`` is written."""
     columns, outputs = cases.shape[1], draws.said.shape[1]
     for c in range(cases.shape[0]):
         known = _group(draws, cases[c], into)
@@ -176,16 +208,8 @@ def add_moments(draws: Draws, cases: Ints, into: Groups, out: Sums) -> None:
 
 
 @compiled
-def add_scatter(draws: Draws, cases: Ints, into: Groups, fit: Floats, scatter: Floats) -> None:
-    """Add up the squared weighted residuals behind each pair of indicators: the middle of the sandwich of standard errors.
-
-    Args:
-        draws: The draws.
-        cases: int32 (cases, columns).
-        into: Room to work in.
-        fit: float64 (cases, outputs, columns + 1), coefficients, the intercept last.
-        scatter: float64 (cases, outputs, columns + 1, columns + 1); the lower triangle is written.
-    """
+def add_scatter(draws: Draws, cases: Ints, into: Groups, fit: Floats, out: Floats) -> None:
+    """Add up what ``scatter`` gives; the lower triangle is written."""
     columns, outputs = cases.shape[1], draws.said.shape[1]
     for c in range(cases.shape[0]):
         known = _group(draws, cases[c], into)
@@ -204,4 +228,4 @@ def add_scatter(draws: Draws, cases: Ints, into: Groups, fit: Floats, scatter: F
                 left = max(left, 0.0) * weight * weight
                 for a in range(count):
                     for b in range(a + 1):
-                        scatter[c, k, into.met[group, a], into.met[group, b]] += left
+                        out[c, k, into.met[group, a], into.met[group, b]] += left

@@ -26,6 +26,8 @@ from whyglass.kernels import (
     leaf_groups,
     leaf_tables,
     partial_dependence,
+    product_walk,
+    surrogate,
     tree_interactions,
     tree_plan,
     tree_shap,
@@ -90,6 +92,10 @@ def other_kernels() -> tuple[Callable[..., Any], ...]:
         partial_dependence.write_runs,
         partial_dependence.step_rows,
         partial_dependence.step_pairs,
+        surrogate.add_moments,
+        surrogate.add_scatter,
+        product_walk.count_rows,
+        product_walk.add_moments,
     )
 
 
@@ -103,6 +109,7 @@ def call_first() -> None:
     stump, row = Stump(), np.zeros((1, 1))
     forest.predict(stump, row)
     tree_shap.values(stump, row, leaves=stump.feature < 0)
+    tree_shap.base(stump)
     enumerate_forest.values(stump, row[0], row)
 
 
@@ -115,6 +122,15 @@ def call_rest() -> None:
     background_walk.values(stump, row, row)
     two = _TwoColumns()
     partial_dependence.surfaces(partial_dependence.prepare(two, {0: row[0], 1: row[0]}), np.zeros((1, 2)), lambda part, sums: None)  # noqa: ARG005
+    _surrogates(stump, row)
+
+
+def _surrogates(stump: Stump, row: Any) -> None:
+    case, walk = np.zeros((1, 1), np.int32), product_walk.build(stump, row, np.full(1, -1, np.int32))
+    product_walk.moments(walk, product_walk.Cases(case, case, case, np.zeros((1, 1), np.uint8), case), 0.5)
+    draws = surrogate.Draws(case, row, np.zeros(1, np.int8), np.ones(2))
+    surrogate.moments(draws, case, surrogate.groups(draws))
+    surrogate.scatter(draws, case, surrogate.groups(draws), np.zeros((1, 1, 2)))
 
 
 def cached(kernel: Any) -> bool:
