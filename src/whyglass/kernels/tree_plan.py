@@ -221,7 +221,6 @@ class Ready(NamedTuple):
         plan: The walk.
         levels: Edges on the longest path.
         mirrored: Whether the second of two outputs is the first, negated.
-        expected: float64 (outputs,), what the forest says on average.
         players: How many players there are.
     """
 
@@ -229,12 +228,19 @@ class Ready(NamedTuple):
     plan: Plan
     levels: int
     mirrored: bool
-    expected: Floats
     players: int
 
 
 _ready: WeakKeyDictionary[Any, dict[tuple[bytes, bytes, bool], Ready]] = WeakKeyDictionary()
+_expected: WeakKeyDictionary[Any, Floats] = WeakKeyDictionary()
 _MOST_PLANS = 4  # kept of one forest
+
+
+def expected(forest: Any) -> Floats:
+    """What the forest says on average over its training weight: float64 (outputs,), worked out once."""
+    if forest not in _expected:
+        _expected[forest] = expected_sums(pack(forest))
+    return _expected[forest].copy()
 
 
 def prepare(forest: Any, *, players: Ints | None = None, leaves: NDArray[np.bool_] | None = None, couples: bool = True) -> Ready:
@@ -246,12 +252,13 @@ def prepare(forest: Any, *, players: Ints | None = None, leaves: NDArray[np.bool
         leaves: bool (nodes,), the leaves to walk; None: all.
         couples: Whether two leaves under one node are one step.
     """
-    key = (b"" if players is None else players.tobytes(), b"" if leaves is None else leaves.tobytes(), couples)
+    who = who_plays(forest, players)
+    key = (who.tobytes(), b"" if leaves is None else leaves.tobytes(), couples)
     plans = _ready.setdefault(forest, {})
     if key not in plans:
         while len(plans) >= _MOST_PLANS:
             plans.pop(next(iter(plans)))
-        plans[key] = _lay_out(pack(forest), who_plays(forest, players), leaves, couples)
+        plans[key] = _lay_out(pack(forest), who, leaves, couples)
     return plans[key]
 
 
@@ -274,7 +281,7 @@ def _lay_out(trees: Trees, players: Ints, leaves: NDArray[np.bool_] | None, coup
     nodes, weights = legendre(int(order.max(initial=1)))
     steps = int(start[-1])
     plan = draft._replace(step=draft.step[:steps].copy(), ratio=draft.ratio[:steps].copy(), nodes=nodes, weights=weights)
-    return Ready(trees, plan, levels, mirrored, expected_sums(trees), int(players.max(initial=-1)) + 1)
+    return Ready(trees, plan, levels, mirrored, int(players.max(initial=-1)) + 1)
 
 
 def is_mirrored(trees: Trees) -> bool:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from whyglass.kernels import tree_plan
 from whyglass.kernels.forest import Blocks, Floats, Ints, Trees, blocks, goes_left, matrix, run
 from whyglass.kernels.jit import compiled, inlined
 from whyglass.kernels.tree_plan import BEFORE, ENTER, EXIT, FRESH, KIND, LEAF, LEAF_A, LEAF_B, LEVEL, NODE, PLAYER, SIDE, Plan, prepare
@@ -255,7 +256,7 @@ def explain_rows(trees: Trees, plan: Plan, levels: int, X: Floats, out: Floats) 
 
 def base(forest: Any) -> NDArray[np.float64]:
     """What the values are counted from: the cover-weighted mean of the forest's sums, float64 (outputs,)."""
-    return prepare(forest).expected.copy()
+    return tree_plan.expected(forest)
 
 
 def values(

@@ -94,7 +94,7 @@ def adapt(estimator: Any, wanted: Wanted) -> Model:
         ModelError: If the estimator is not fitted or was trained on other columns.
     """
     booster = _booster_of(estimator)
-    raw = bytes(booster.save_raw("json"))
+    raw = bytes(booster.save_raw("ubj"))
     parsed = xgboost_reader.load(raw)
     header = xgboost_reader.read_header(parsed)
     rounds = _rounds(estimator)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from whyglass.adapters.models import ubjson
 from whyglass.adapters.models.boosting import Floats, Header, Ints, RawTrees, checked, in_order, needs_order, to_forest, whole
 from whyglass.adapters.models.single import last_left
 from whyglass.core.errors import ModelError, UnsupportedError
@@ -30,6 +31,10 @@ LINKS = {
 }  # fmt: skip
 RAW_BASE = frozenset({"binary:logitraw"})  # its base score is already a margin, in every version
 ROOT = 2**31 - 1
+_BINARY = frozenset(b"{" + mark for mark in (b"L", b"l", b"I", b"i", b"U"))  # how a model saved as UBJ begins
+_LONG = frozenset(
+    ("left_children", "right_children", "split_indices", "split_conditions", "split_type", "default_left", "sum_hessian", "base_weights")
+)
 
 
 def read_header(model: dict[str, Any]) -> Header:
@@ -59,16 +64,19 @@ def read_header(model: dict[str, Any]) -> Header:
 
 
 def load(raw: bytes | bytearray | str) -> dict[str, Any]:
-    """Parse a model saved as JSON.
+    """Parse a model saved as JSON or as UBJ.
 
     Raises:
-        ModelError: If it is not JSON.
+        ModelError: If it is neither.
     """
-    try:
-        model = json.loads(raw)
-    except ValueError as error:
-        msg = f"This is no XGBoost model saved as JSON: {error}."
-        raise ModelError(msg) from None
+    if isinstance(raw, bytes) and raw[:2] in _BINARY:
+        model = ubjson.loads(raw, _LONG)
+    else:
+        try:
+            model = json.loads(raw)
+        except ValueError as error:
+            msg = f"This is no XGBoost model saved as JSON: {error}."
+            raise ModelError(msg) from None
     if not isinstance(model, dict):
         msg = f"This is no XGBoost model saved as JSON: it holds a {type(model).__name__}."
         raise ModelError(msg)
@@ -209,6 +217,9 @@ def _categories(cats: Any) -> dict[int, tuple[Any, ...]]:
 
 
 def _gather(trees: Iterable[dict[str, Any]], key: str, dtype: Any) -> NDArray[Any]:
+    trees = list(trees)
+    if trees and all(isinstance(t.get(key), np.ndarray) for t in trees):
+        return np.concatenate([t[key] for t in trees]).astype(dtype)
     return np.array(list(chain.from_iterable(t.get(key, ()) for t in trees)), dtype=dtype)
 
 
@@ -231,7 +242,7 @@ def _flatten(trees: list[dict[str, Any]], n_features: int, base: Floats, drop: N
         threshold=np.where(plain, last_left(np.where(plain, condition, np.float32(0))), 0.0),
         left=np.where(leaf, -1, left + offset).astype(np.int32), right=np.where(leaf, -1, right + offset).astype(np.int32),
         missing_left=_gather(trees, "default_left", np.bool_), categorical=categorical, member_node=node, member_code=code,
-        members_left=False, cover=_gather(trees, "sum_hessian", np.float64), value=value,
+        members_left=False, cover=_gather(trees, "sum_hessian", np.float32).astype(np.float64), value=value,
         tree_output=np.zeros(len(trees), np.int32), base=base, n_features=n_features,
     )  # fmt: skip
 
