@@ -30,7 +30,7 @@ def fold(grove: Grove, wires: Sequence[Wire], starts: Sequence[np.dtype[np.float
     inner = np.flatnonzero(grove.feature >= 0)
     order = inner[np.argsort(grove.feature[inner], kind="stable")]
     columns, first = np.unique(grove.feature[order], return_index=True)
-    for column, nodes in zip(columns, np.split(order, first[1:]), strict=True):
+    for column, nodes in zip(columns, np.split(order, first[1:])[: len(columns)], strict=True):
         wire = wires[int(column)]
         if wire.category:
             folder.category(nodes, wire)
