@@ -20,6 +20,7 @@ import numpy as np
 from whyglass.kernels import (
     background_segments,
     background_walk,
+    box_rehearsal,
     enumerate_forest,
     forest,
     leaf_cells,
@@ -96,6 +97,7 @@ def other_kernels() -> tuple[Callable[..., Any], ...]:
         surrogate.add_scatter,
         product_walk.count_rows,
         product_walk.add_moments,
+        *box_rehearsal.kernels(),
     )
 
 
@@ -123,6 +125,7 @@ def call_rest() -> None:
     two = _TwoColumns()
     partial_dependence.surfaces(partial_dependence.prepare(two, {0: row[0], 1: row[0]}), np.zeros((1, 2)), lambda part, sums: None)  # noqa: ARG005
     _surrogates(stump, row)
+    box_rehearsal.rehearse(stump)
 
 
 def _surrogates(stump: Stump, row: Any) -> None:
