@@ -16,6 +16,7 @@ from whyglass.explainers.links import through
 from whyglass.kernels import forest as sums
 
 BOXES = 16  # boxes worked on for each evaluation of the budget: about what a row costs a compiled model
+_TOGETHER = 512  # rows found before the model is asked about them
 _REFUSALS = 24  # rows that the model may answer otherwise than its trees before a search is given up
 _SEARCH = 0.7  # the share of a time budget that goes into the search; the rest is for asking the model
 COMPANY = "of the trees put it in one leaf with the same training row"
@@ -37,43 +38,49 @@ def by_trees(question: Question) -> None:
     said = through(sums.predict(forest, ask.data.matrix), forest.link, len(ask.model.outputs))
     goals = question.open_rows(said)
     field = field_of(forest, question.grid, ask.data.schema, question.facts)
-    aims = {goal: aim_of(field, goal) for goal in dict.fromkeys(goals.values())}
-    hunts = {row: Hunt(aims[goal], question.facts, ask.data.matrix[row], question.plausible) for row, goal in goals.items()}
-    clock = _Clock(question)
-    while hunts:
-        clock.round(hunts)
-        hunts = _asked(question, hunts)
+    clock, rows = _Clock(question, len(goals)), list(goals)
+    for part in ask.executor.blocks(len(rows), _TOGETHER):
+        hunts = {row: Hunt(aim_of(field, goals[row]), question.facts, ask.data.matrix[row], question.plausible) for row in rows[part]}
+        while hunts:
+            clock.round(hunts)
+            hunts = _asked(question, hunts)
+        if ask.executor.progress is not None:
+            ask.executor.progress(part.stop, len(rows))
     _company(question, field)
 
 
 class _Clock:
-    """Shares the time left, or the boxes, out among the rows still searched for."""
+    """Shares the time left, or the boxes, out among the rows still to be searched for."""
 
-    def __init__(self, question: Question) -> None:
+    def __init__(self, question: Question, rows: int) -> None:
         self._question = question
+        self._waiting = rows
         end = question.ask.budget.deadline
         now = time.monotonic()
         self._end = None if end is None else now + _SEARCH * (end - now)
 
     def round(self, hunts: dict[int, Hunt]) -> None:
-        """Search for every row once."""
-        question = self._question
-        executor = question.ask.executor
+        """Search for each of some rows once."""
+        executor = replace(self._question.ask.executor, progress=None)
         rows = list(hunts)
-        left = [len(rows)]
 
         def one(part: slice) -> None:
             for row in rows[part]:
-                left[0] -= 1
-                if self._end is not None and time.monotonic() >= self._end:
-                    continue
-                hunt = hunts[row]
-                hunt.start()
-                missing = question.count - len(question.found[row])
-                boxes = (BOXES * question.ask.budget.evaluations - hunt.worked) // missing
-                hunt.prove(max(1, boxes), self._until((left[0] // executor.workers) + 1))
+                self._search(row, hunts[row])
 
         executor.map(one, executor.blocks(len(rows), 1))
+
+    def _search(self, row: int, hunt: Hunt) -> None:
+        question = self._question
+        missing = question.count - len(question.found[row])
+        if not question.found[row] and not hunt.dead:
+            self._waiting -= 1
+        if self._end is not None and time.monotonic() >= self._end:
+            hunt.give_up()
+            return
+        hunt.start()
+        boxes = (BOXES * question.ask.budget.evaluations - hunt.worked) // missing
+        hunt.prove(max(1, boxes), self._until(self._waiting // question.ask.executor.workers + 1))
 
     def _until(self, waiting: int) -> Callable[[], bool]:
         if self._end is None:

@@ -132,6 +132,10 @@ class Hunt:
         if not self.plausible:
             self.lead = self._reverted(self._order)
 
+    def give_up(self) -> None:
+        """Find nothing, for want of time."""
+        self.lead, self.proven_none = None, False
+
     def _open(self) -> box_search.Store:
         """The boxes to begin with: everything, or each region that holds a training row."""
         work, field_ = self._work, self.aim.field
@@ -198,6 +202,7 @@ class Hunt:
             done = int(store.counts[box_search.EXPANDED]) - before
             boxes -= max(1, done)
             self.worked += done
+        self._order = self._order[:0]
         cost = float(work.money[box_parts.COST])
         if status == box_search.FOUND:
             self.lead = self._here(cost, cost)
