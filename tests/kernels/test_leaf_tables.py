@@ -1,5 +1,7 @@
 """Tables of leaf groups: brute force, interventional and path-dependent, values and interactions, players, threads."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import shapley_by_definition as definition
@@ -160,3 +162,54 @@ def test_a_pattern_that_no_background_row_shows_counts_nothing():
     total = leaf_tables.values(tables, X[1:])[0].sum(axis=0)
     wanted = definition.path_dependent_sum(forest, X[1]) - definition.path_dependent_sum(forest, X[0])
     assert off(total, wanted) <= 1e-12
+
+
+def symmetric(depth, trees=3, seed=0):
+    """Trees that ask one question a level, as CatBoost grows them; the third level asks what the first one asked."""
+    rng = np.random.default_rng(seed)
+    size = 2**depth - 1
+    nodes = trees * (2 * size + 1)
+    flat = random_forest(seed, n_features=4, trees=1, max_depth=1, categories=())
+    level = np.floor(np.log2(np.arange(2 * size + 1) + 1)).astype(int)
+    inner = level < depth
+    feature, threshold, left, right = (np.zeros(nodes) for _ in range(4))
+    for tree in range(trees):
+        asked, at = rng.integers(0, 4, depth), rng.normal(size=depth).round(1)
+        if depth > 2:
+            asked[2], at[2] = asked[0], at[0]
+        here = slice(tree * (2 * size + 1), (tree + 1) * (2 * size + 1))
+        feature[here] = np.where(inner, np.append(asked, 0)[level], -1)
+        threshold[here] = np.where(inner, np.append(at, 0)[level], 0)
+        first = here.start
+        left[here] = np.where(inner, first + 2 * np.arange(2 * size + 1) + 1, -1)
+        right[here] = np.where(inner, first + 2 * np.arange(2 * size + 1) + 2, -1)
+    none = np.zeros(nodes)
+    return dataclasses.replace(
+        flat,
+        roots=np.arange(trees, dtype=np.int32) * (2 * size + 1),
+        feature=feature.astype(np.int32),
+        threshold=threshold,
+        left=left.astype(np.int32),
+        right=right.astype(np.int32),
+        missing_left=none.astype(bool),
+        unseen_left=none.astype(bool),
+        category_start=np.full(nodes, -1, np.int32),
+        category_count=none.astype(np.int32),
+        cover=np.tile(np.where(np.arange(2 * size + 1) % 2 == 0, 2.0, 1.0) / 3.0**level * 3.0**depth, trees),
+        value=rng.normal(size=(nodes, 1)),
+        tree_output=np.zeros(trees, np.int32),
+    )
+
+
+def test_nodes_that_ask_the_same_share_a_bit():
+    forest = symmetric(6)
+    tables = leaf_tables.build(forest, bits=6)
+    assert tables.rest is None
+    assert tables.grid.groups.node.tolist() == forest.roots.tolist(), "a whole tree is one group"
+    assert tables.grid.groups.bits.max() <= 6
+    assert tables.grid.groups.start[-1, 0] == tables.grid.groups.bits.sum()
+    X = random_rows(3, 40, 4, ())
+    assert off(leaf_tables.values(tables, X), tree_shap.values(forest, X)) <= 1e-12
+    truth = [matrix(game(forest, x, np.arange(4, dtype=np.int32), X[10:15]), 4)[0] for x in X[:3]]
+    made = leaf_tables.build(forest, X[10:15], bits=6, pairs=True)
+    assert off(leaf_tables.interactions(made, X[:3]), np.stack(truth)) <= 1e-12

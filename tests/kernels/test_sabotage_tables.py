@@ -23,11 +23,13 @@ inlined = compiled
 MUTANTS = [
     ("leaf_groups", "if shape.player[up] == into[bit]:", "if shape.player[up] == into[bit] and written == 0:", "conditions are lost"),
     ("leaf_groups", "0 if trees.left[up] == child else 1", "1 if trees.left[up] == child else 0", "a path is turned round"),
-    ("leaf_groups", "inner[at], 0, path + at", "inner[at], 1, path + at", "a test below is turned round"),
+    ("leaf_groups", "node, 0, path + count", "node, 1, path + count", "a test below is turned round"),
     ("leaf_groups", "if find(into, 0, count, position) == count:", "if True:", "a player counts twice on one path"),
     ("leaf_groups", "for b in range(a + 1, total):", "for b in range(a + 2, total):", "some pairs are never listed"),
     ("leaf_groups", "and state[at] == 1:", "and state[at] == 7:", "leaves of a group count as uncovered"),
-    ("leaf_cells", "leaf.want[at] |= flag", "leaf.want[at] |= 0", "the left leaf is taken for the right"),
+    ("leaf_groups", "alike and trees.threshold[one] == trees.threshold[two]", "alike", "other thresholds are the same test"),
+    ("leaf_cells", "leaf.want[at] |= want", "leaf.want[at] |= 0", "the left leaf is taken for the right"),
+    ("leaf_cells", "leaf.want[at] |= _NEVER", "leaf.want[at] |= 0", "a path that no row can take is taken"),
     ("leaf_cells", "leaf.ratio[at] *= share(trees, up, child)", "leaf.ratio[at] *= 0.5", "shares below the group are forgotten"),
     ("leaf_cells", "leaf.path[at] *= share(grid.trees, up, child)", "leaf.path[at] *= 0.5", "shares on the path are forgotten"),
     ("leaf_cells", "T[x] * (off + t)", "T[x] * (off - t)", "a factor has the wrong sign"),
@@ -76,6 +78,9 @@ CASES = [
     (random_forest(seed, n_features=4, trees=4, max_depth=4, outputs=outputs, categories=(1, 2)), random_rows(seed, 6, 4, (1, 2)))
     for seed, outputs in ((0, 1), (1, 2), (2, 1), (3, 2))
 ]
+CASES += [
+    (random_forest(s, n_features=4, trees=8, max_depth=4, categories=()), random_rows(s, 6, 4, ())) for s in (9, 11)
+]  # recurring tests
 PLAYERS = np.array([0, 1, 2, 0], np.int32)
 for _, rows in CASES[::2]:
     rows[0, 0] = np.nan

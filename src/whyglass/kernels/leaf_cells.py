@@ -26,6 +26,7 @@ from whyglass.kernels.leaf_groups import MOST_BITS, Grid, find, leaf_players, li
 from whyglass.kernels.tree_plan import share
 
 Longs = NDArray[np.int64]
+_NEVER = 1 << 30  # a bit that no pattern has
 
 
 class Cells(NamedTuple):
@@ -86,9 +87,11 @@ def read_leaf(grid: Grid, group: tuple[int, int, int], node: int, bit: Ints, lea
         up = shape.parent[child]
         at = find(leaf.who, 0, count, find(players, first, MOST_BITS, shape.player[up]))
         flag = 1 << bit[shape.slot[up]]
+        want = flag if trees.left[up] == child else 0
+        if leaf.mask[at] & flag != 0 and leaf.want[at] & flag != want:
+            leaf.want[at] |= _NEVER  # the path asks the same twice and wants both answers
         leaf.mask[at] |= flag
-        if trees.left[up] == child:
-            leaf.want[at] |= flag
+        leaf.want[at] |= want
         leaf.ratio[at] *= share(trees, up, child)
         child = up
     return count
@@ -242,15 +245,22 @@ def fill_cells(grid: Grid, part: tuple[int, int, bool], value: Floats, law: tupl
     """
     trees, shape, groups = grid.trees, grid.shape, grid.groups
     leaf = scratch(part[2])
-    bit, inner, leaves = np.zeros(trees.feature.shape[0], np.int32), np.zeros(MOST_BITS + 2, np.int32), np.zeros(MOST_BITS + 2, np.int32)
+    nodes = trees.feature.shape[0]
+    bit, seen = np.zeros(nodes, np.int32), np.full(nodes, -1, np.int32)
+    inner, leaves = np.zeros(nodes, np.int32), np.zeros(nodes, np.int32)
     room, nothing = np.zeros(1 << MOST_BITS), np.zeros(0)
     for g in range(part[0], part[1]):
         node, patterns = groups.node[g], 1 << groups.bits[g]
         path, total = open_group(grid, g, leaf)
         first = groups.start[g, 1] + groups.start[g, 2]
         leaf_count = list_below(trees, node, inner, leaves)
-        for at in range(shape.below[node]):
-            bit[shape.slot[inner[at]]] = path + at
+        below, at = 0, 0
+        while below < shape.below[node]:
+            slot = shape.slot[inner[at]]
+            at += 1
+            if seen[slot] != g:
+                seen[slot], bit[slot] = g, path + below
+                below += 1
         for at in leaves[:leaf_count]:
             count = read_leaf(grid, (node, path, groups.start[g, 1]), at, bit, leaf)
             see_patterns(leaf, count, patterns)

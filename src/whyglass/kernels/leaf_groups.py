@@ -1,9 +1,9 @@
 """Which leaves share a table: groups of neighbouring leaves, and the bits of a row that decide what a group adds.
 
 A group is a node together with all leaves below it. What its leaves give to a row follows from a few bits: for each
-player on the path to the node one bit "satisfies every condition of this player on the path", and for each inner node
-below one bit "goes left". Groups are taken as high up in a tree as the number of bits allows; leaves whose own path
-needs more are left to another kernel.
+player on the path to the node one bit "satisfies every condition of this player on the path", and for each test below one
+bit "goes left". Nodes of one tree that ask the same have one bit: a symmetric tree of depth 6 is one group of 6 bits. Groups
+are taken as high up in a tree as the number of bits allows; leaves whose own path needs more are left to another kernel.
 """
 
 from __future__ import annotations
@@ -25,14 +25,16 @@ class Shape(NamedTuple):
 
     Attributes:
         parent: int32 (nodes,), -1 at a root.
-        below: int32 (nodes,), inner nodes at and under the node.
-        slot: int32 (nodes,), number of an inner node within its tree.
+        below: int32 (nodes,), different tests at and under the node; ``MOST_BITS`` + 1 where there are more than ``MOST_BITS``.
+        slot: int32 (nodes,), number of an inner node's test within its tree.
+        owner: int32 (nodes,), the first node of the tree that asks the same as an inner node.
         player: int32 (nodes,), the player of the column that an inner node tests; -1 at a leaf.
     """
 
     parent: Ints
     below: Ints
     slot: Ints
+    owner: Ints
     player: Ints
 
 
@@ -42,7 +44,7 @@ class Groups(NamedTuple):
     Attributes:
         node: int32 (groups,), the node whose leaves are together.
         tree: int32 (groups,).
-        bits: int32 (groups,), distinct players on the path plus inner nodes below.
+        bits: int32 (groups,), distinct players on the path plus different tests below.
         start: int32 (groups + 1, 3), first literal, first player and first pair of each group.
         literal: int32 (literals, 3): node, side (0 left), bit; the literals of one bit are neighbours and must all hold.
         player: int32 (entries,), the players that a group's leaves depend on, those of the path first.
@@ -95,24 +97,60 @@ def path_players(shape: Shape, node: int, most: int, into: Ints) -> int:
     return count
 
 
+@inlined
+def same_test(trees: Trees, one: int, two: int) -> bool:
+    """Whether two inner nodes ask the same of a number; category nodes are never taken for each other."""
+    if trees.category_start[one] >= 0 or trees.category_start[two] >= 0:
+        return one == two
+    alike = trees.feature[one] == trees.feature[two] and trees.missing_left[one] == trees.missing_left[two]
+    return bool(alike and trees.threshold[one] == trees.threshold[two])
+
+
+@inlined
+def share_tests(trees: Trees, shape: Shape, nodes: tuple[int, int], known: Ints) -> None:
+    """Number the different tests of one tree; ``known`` is a hash table of nodes, all of it -1."""
+    room, slot = known.shape[0], 0
+    for node in range(nodes[0], nodes[1]):
+        if trees.feature[node] < 0:
+            continue
+        at = (hash(trees.threshold[node]) + 7919 * int(trees.feature[node])) % room
+        while known[at] >= 0 and not same_test(trees, known[at], node):
+            at = (at + 1) % room
+        if known[at] < 0:
+            known[at], shape.slot[node], shape.owner[node] = node, slot, node
+            slot += 1
+        else:
+            shape.slot[node], shape.owner[node] = shape.slot[known[at]], known[at]
+
+
+@inlined
+def join(tests: Ints, node: int, child: int) -> None:
+    """Add the tests under a child to those of its parent, while there is room; entry 0 counts them."""
+    for at in range(1, tests[child, 0] + 1):
+        count = tests[node, 0]
+        if count > MOST_BITS:
+            return
+        if find(tests[node], 1, count, tests[child, at]) == count:
+            tests[node, count + 1] = tests[child, at]
+            tests[node, 0] = count + 1
+
+
 @compiled
 def survey(trees: Trees, shape: Shape) -> None:
-    """Fill parent, below and slot; nodes of one tree are neighbours, parents before children."""
+    """Fill parent, below, slot and owner; nodes of one tree are neighbours, parents before children."""
+    nodes = trees.feature.shape[0]
     shape.parent[:] = -1
-    slot = 0
-    next_tree = 0
-    for node in range(trees.feature.shape[0]):
-        if next_tree < trees.roots.shape[0] and node == trees.roots[next_tree]:
-            slot = 0
-            next_tree += 1
+    for tree in range(trees.roots.shape[0]):
+        last = trees.roots[tree + 1] if tree + 1 < trees.roots.shape[0] else nodes
+        share_tests(trees, shape, (trees.roots[tree], last), np.full(2 * (last - trees.roots[tree]) + 1, -1, np.int32))
+    tests = np.zeros((nodes, MOST_BITS + 2), np.int32)
+    for node in range(nodes - 1, -1, -1):
         if trees.feature[node] >= 0:
-            shape.parent[trees.left[node]] = node
-            shape.parent[trees.right[node]] = node
-            shape.slot[node] = slot
-            slot += 1
-    for node in range(trees.feature.shape[0] - 1, -1, -1):
-        if trees.feature[node] >= 0:
-            shape.below[node] = 1 + shape.below[trees.left[node]] + shape.below[trees.right[node]]
+            tests[node, 0], tests[node, 1] = 1, shape.slot[node]
+            for child in (trees.left[node], trees.right[node]):
+                shape.parent[child] = node
+                join(tests, node, child)
+            shape.below[node] = tests[node, 0]
 
 
 @compiled
@@ -195,19 +233,25 @@ def list_below(trees: Trees, node: int, inner: Ints, leaves: Ints) -> int:
 
 @inlined
 def write_below(shape: Shape, groups: Groups, here: tuple[int, int, int], inner: Ints, who: Ints) -> int:
-    """The tests under a group's node, the group's players after those of its path; gives the number of its players."""
+    """The different tests under a group's node, the group's players after those of its path; gives the number of its players."""
     g, path, written = here
-    literal, first = groups.start[g, 0] + written, groups.start[g, 1]
-    fill, total, count = groups.literal.shape[0] > 0, path, shape.below[groups.node[g]]
-    for at in range(count):
-        if fill:
-            put = literal + at
-            groups.literal[put, 0], groups.literal[put, 1], groups.literal[put, 2] = inner[at], 0, path + at
-        player = shape.player[inner[at]]
-        if find(who, 0, total, player) == total:
-            who[total] = player
+    first, total, wanted = groups.start[g, 1], path, shape.below[groups.node[g]]
+    seen = np.zeros(MOST_BITS + 2, np.int32)
+    count, at = 0, 0
+    while count < wanted:
+        node = inner[at]
+        at += 1
+        if find(seen, 0, count, shape.slot[node]) < count:
+            continue
+        seen[count] = shape.slot[node]
+        if groups.literal.shape[0] > 0:
+            put = groups.start[g, 0] + written + count
+            groups.literal[put, 0], groups.literal[put, 1], groups.literal[put, 2] = node, 0, path + count
+        count += 1
+        if find(who, 0, total, shape.player[node]) == total:
+            who[total] = shape.player[node]
             total += 1
-    if fill:
+    if groups.literal.shape[0] > 0:
         groups.player[first : first + total] = who[:total]
     return total
 
@@ -229,7 +273,7 @@ def write_pairs(groups: Groups, first: int, total: int, met: Flags) -> int:
 def describe(trees: Trees, shape: Shape, groups: Groups, count: Ints, pairs: bool) -> None:
     """Count literals, players and pairs of each group, and write them where ``groups.literal`` has room."""
     who, of_leaf = np.zeros(MOST_BITS + 2, np.int32), np.zeros(MOST_BITS + 2, np.int32)
-    inner, leaves = np.zeros(MOST_BITS + 2, np.int32), np.zeros(MOST_BITS + 2, np.int32)
+    inner, leaves = np.zeros(trees.feature.shape[0], np.int32), np.zeros(trees.feature.shape[0], np.int32)
     met = np.zeros((MOST_BITS + 2, MOST_BITS + 2), np.bool_)
     for g in range(groups.node.shape[0]):
         node = groups.node[g]
@@ -271,7 +315,8 @@ def shape_of(trees: Trees, players: Ints) -> Shape:
     """
     nodes = len(trees.feature)
     of_node = np.where(trees.feature >= 0, np.append(players, -1)[trees.feature], -1).astype(np.int32)
-    shape = Shape(np.zeros(nodes, np.int32), np.zeros(nodes, np.int32), np.zeros(nodes, np.int32), of_node)
+    parent, below, slot, owner = (np.zeros(nodes, np.int32) for _ in range(4))
+    shape = Shape(parent, below, slot, owner, of_node)
     survey(trees, shape)
     return shape
 

@@ -69,7 +69,7 @@ class Room(NamedTuple):
 
     Attributes:
         turned: float64 (features, rows).
-        test: uint8 (inner nodes of a tree, rows), 1 where a row goes left.
+        test: uint8 (different tests of a tree, rows), 1 where a row goes left.
         met: uint8 (rows,), 1 where a row meets the conditions of a bit so far.
         pattern: uint16 (UNIT, rows), the pattern of each row in each group of a unit.
     """
@@ -100,12 +100,12 @@ def turn(X: Floats, start: int, lanes: int, room: Room) -> None:
 
 @inlined
 def test_nodes(grid: Grid, tree: int, room: Room, lanes: int) -> None:
-    """Into ``room.test``: 1 for the rows that go left, for every inner node of a tree."""
+    """Into ``room.test``: 1 for the rows that go left, for every test of a tree."""
     trees, turned = grid.trees, room.turned
     last = trees.roots[tree + 1] if tree + 1 < trees.roots.shape[0] else trees.feature.shape[0]
     for node in range(trees.roots[tree], last):
         feature = trees.feature[node]
-        if feature < 0:
+        if feature < 0 or grid.shape.owner[node] != node:
             continue
         test, x, threshold = room.test[grid.shape.slot[node]], turned[feature], trees.threshold[node]
         if trees.category_start[node] >= 0:
