@@ -43,7 +43,7 @@ class Sums:
 
     Attributes:
         gram: float64 (cases, columns, columns), weighted covariances of the indicators times the weight.
-        cross: float64 (cases, columns, outputs), with the answers.
+        cross: float64 (cases, outputs, columns), with the answers.
         share: float64 (cases, columns), weighted share of draws that share the bin.
         mean: float64 (cases, outputs), weighted mean answer.
         weight: float64 (cases, 1), sums of weights.
@@ -66,11 +66,11 @@ def fit(draws: surrogate.Draws, cases: Codes, most: int | None) -> Surrogates:
 
     Cost: draws x (columns + shared columns^2) a case, and columns^3.
     """
-    used = draws.said[draws.part >= 0]
-    if draws.said.shape[1] != 2 or np.ptp(used.sum(axis=1)) > _NOTHING:
+    used = draws.said[:, draws.part >= 0]
+    if len(draws.said) != 2 or np.ptp(used.sum(axis=0)) > _NOTHING:
         return _fit(draws, cases, most)
-    one = _fit(draws._replace(said=np.ascontiguousarray(draws.said[:, 1:])), cases, most)
-    total = float(used[0].sum())
+    one = _fit(draws._replace(said=draws.said[1:]), cases, most)
+    total = float(used[:, 0].sum())
     return Surrogates(
         np.concatenate([-one.values, one.values], axis=2),
         np.concatenate([total - one.base, one.base], axis=1),
@@ -82,89 +82,89 @@ def _fit(draws: surrogate.Draws, cases: Codes, most: int | None) -> Surrogates:
     """Fit every output.
 
     The fit that is reported uses all draws; ``r2`` is that of a fit, selection included, on the fitted part only, measured on the
-    part held out. Standard errors are those of weighted least squares under any variance (sandwich), not below those under
-    equal variance, and hold the pull of the ridge towards zero as well.
+    part held out. Standard errors are those of weighted least squares under any variance (sandwich; columns are drawn, and
+    stay under the kernel, independent, so that its outer part is taken as diagonal), not below those under equal variance, and hold
+    the pull of the ridge towards zero as well.
     """
     draws, centre = _about_mean(draws)
-    into = surrogate.groups(draws)
+    into = surrogate.room(draws)
     gram, cross, squares = surrogate.moments(draws, cases, into)
-    trial, trial_base, _, _ = _solve(_centred(gram[:, 0], cross[:, 0]), most)
-    r2 = _fidelity(gram[:, 1], cross[:, 1], squares[:, 1], trial, trial_base)
-    sums = _centred(gram.sum(axis=1), cross.sum(axis=1))
-    values, base, inverse, kept = _solve(sums, most)
-    both = np.concatenate([values, base[:, None]], axis=1).transpose(0, 2, 1)
-    variance = _variance(surrogate.scatter(draws, cases, into, both), sums, inverse, values, kept)
-    errors = np.sqrt(np.diagonal(variance, axis1=2, axis2=3)).transpose(0, 2, 1)
+    trial, trial_base, _ = _solve(_centred(gram[:, 0], cross[:, :, 0]), most)
+    r2 = _fidelity(gram[:, 1], cross[:, :, 1], squares[:, :, 1], trial, trial_base)
+    sums = _centred(gram.sum(axis=1), cross.sum(axis=2))
+    values, base, kept = _solve(sums, most)
+    both = np.concatenate([values, base[:, :, None]], axis=2)
+    variance = _variance(surrogate.scatter(draws, cases, into, both), sums, values, kept, int((draws.part >= 0).sum()))
+    errors = np.where((sums.share <= 0)[:, None], np.nan, np.sqrt(variance))
     tied = ties(values, variance)
-    errors = np.where((sums.share <= 0)[:, :, None], np.nan, errors)
+    values, errors, tied = (np.ascontiguousarray(part.transpose(0, 2, 1)) for part in (values, errors, tied))
     return Surrogates(values, base + centre, errors, r2, tied)
 
 
 def measure(draws: surrogate.Draws, cases: Codes, values: Array, base: Array) -> Array:
     """Weighted R squared of given coefficients on all draws: float64 (cases, outputs)."""
     draws, centre = _about_mean(draws)
-    gram, cross, squares = surrogate.moments(draws, cases, surrogate.groups(draws))
-    return _fidelity(gram.sum(axis=1), cross.sum(axis=1), squares.sum(axis=1), values, base - centre)
+    gram, cross, squares = surrogate.moments(draws, cases, surrogate.room(draws))
+    return _fidelity(gram.sum(axis=1), cross.sum(axis=2), squares.sum(axis=2), values.transpose(0, 2, 1), base - centre)
 
 
 def _about_mean(draws: surrogate.Draws) -> tuple[surrogate.Draws, Array]:
     """The draws with answers about their mean, so that sums of squares keep their digits; and the mean."""
     used = draws.part >= 0
-    centre = draws.said[used].mean(axis=0)
-    return draws._replace(said=np.where(used[:, None], draws.said - centre, 0.0)), centre
+    centre = draws.said[:, used].mean(axis=1)
+    return draws._replace(said=np.where(used, draws.said - centre[:, None], 0.0)), centre
 
 
 def ties(values: Array, variance: Array) -> Array:
-    """Columns whose rank by size is not told apart from a neighbour's: float64 (cases, columns, outputs), 1 or 0.
+    """Columns whose rank by size is not told apart from a neighbour's: float64 (cases, outputs, columns), 1 or 0.
 
     Args:
-        values: float64 (cases, columns, outputs).
-        variance: float64 (cases, outputs, columns, columns), covariances of the coefficients.
+        values: float64 (cases, outputs, columns).
+        variance: Their variances.
     """
-    sizes, signs = np.abs(values).transpose(0, 2, 1), np.sign(values).transpose(0, 2, 1)
+    sizes = np.abs(values)
     order = np.argsort(-sizes, axis=2, kind="stable")
-    one, two = order[:, :, :-1], order[:, :, 1:]
-    at = np.arange(values.shape[0])[:, None, None], np.arange(values.shape[2])[None, :, None]
-    between = variance[(*at, one, one)] + variance[(*at, two, two)] - 2 * signs[(*at, one)] * signs[(*at, two)] * variance[(*at, one, two)]
-    close = sizes[(*at, one)] - sizes[(*at, two)] < _TOLD_APART * np.sqrt(np.maximum(between, 0.0))
+    ranked, spread = np.take_along_axis(sizes, order, axis=2), np.take_along_axis(variance, order, axis=2)
+    close = ranked[..., :-1] - ranked[..., 1:] < _TOLD_APART * np.sqrt(spread[..., :-1] + spread[..., 1:])
+    either = np.zeros(sizes.shape)
+    either[..., :-1] = close
+    either[..., 1:] = np.maximum(either[..., 1:], close)
     marked = np.zeros(sizes.shape)
-    np.put_along_axis(marked, one, close.astype(np.float64), axis=2)
-    ahead = np.zeros(sizes.shape)
-    np.put_along_axis(ahead, two, close.astype(np.float64), axis=2)
-    return np.ascontiguousarray(np.maximum(marked, ahead).transpose(0, 2, 1))
+    np.put_along_axis(marked, order, either, axis=2)
+    return marked
 
 
 def _centred(gram: Array, cross: Array) -> Sums:
     """Sums about the weighted means; indicators that do not vary are taken out."""
     weight = np.maximum(gram[:, -1, -1], np.finfo(np.float64).tiny)[:, None]
-    share, mean = gram[:, -1, :-1] / weight, cross[:, -1] / weight
+    share, mean = gram[:, -1, :-1] / weight, cross[:, :, -1] / weight
     centred = gram[:, :-1, :-1] - share[:, :, None] * gram[:, -1, None, :-1]
-    with_answers = cross[:, :-1] - share[:, :, None] * cross[:, -1, None, :]
+    with_answers = cross[:, :, :-1] - share[:, None] * cross[:, :, -1:]
     varies = np.diagonal(centred, axis1=1, axis2=2) > _NOTHING * weight
     centred = np.where(varies[:, :, None] & varies[:, None, :], centred, 0.0)
-    return Sums(centred, np.where(varies[:, :, None], with_answers, 0.0), share, mean, weight)
+    return Sums(centred, np.where(varies[:, None], with_answers, 0.0), share, mean, weight)
 
 
-def _solve(sums: Sums, most: int | None) -> tuple[Array, Array, Array, Bits]:
-    """Ridge coefficients, intercepts, the inverse behind them, and which columns were kept, (cases, outputs or 1, columns)."""
+def _solve(sums: Sums, most: int | None) -> tuple[Array, Array, Bits]:
+    """Ridge coefficients (cases, outputs, columns), intercepts, and which columns were kept, (cases, outputs or 1, columns)."""
     cases, columns = sums.share.shape
     kept = np.ones((cases, 1, columns), np.bool_)
     if most is not None and most < columns:
         kept = _forward(sums, most)
-    both = kept[:, :, :, None] & kept[:, :, None, :]
-    inverse = np.linalg.inv(np.where(both, sums.gram[:, None], 0.0) + RIDGE * np.eye(columns))
-    right = np.where(kept, sums.cross.transpose(0, 2, 1), 0.0)
-    values = np.einsum("ckab,ckb->cak", np.broadcast_to(inverse, (*right.shape, columns)), right)
-    base = sums.mean - np.einsum("ca,cak->ck", sums.share, values)
-    return np.asarray(values), np.asarray(base), np.asarray(inverse, np.float64), np.asarray(kept)
+        both = kept[:, :, :, None] & kept[:, :, None, :]
+        left = np.where(both, sums.gram[:, None], 0.0) + RIDGE * np.eye(columns)
+        values = np.linalg.solve(left, np.where(kept, sums.cross, 0.0)[..., None])[..., 0]
+    else:
+        values = np.linalg.solve(sums.gram + RIDGE * np.eye(columns), sums.cross.transpose(0, 2, 1)).transpose(0, 2, 1)
+    base = sums.mean - np.einsum("ca,cka->ck", sums.share, values)
+    return np.asarray(values), np.asarray(base), np.asarray(kept)
 
 
 def _forward(sums: Sums, most: int) -> Bits:
     """The columns that forward selection keeps: in each step the one that adds most to the fit, the kept ones swept out."""
     cases, columns = sums.share.shape
-    outputs = sums.cross.shape[2]
-    left = np.repeat(sums.gram[:, None], outputs, axis=1)
-    cross = sums.cross.transpose(0, 2, 1).copy()
+    outputs = sums.cross.shape[1]
+    left, cross = np.repeat(sums.gram[:, None], outputs, axis=1), sums.cross.copy()
     kept = np.zeros((cases, outputs, columns), np.bool_)
     c, k = np.arange(cases)[:, None], np.arange(outputs)[None, :]
     for _ in range(most):
@@ -179,26 +179,23 @@ def _forward(sums: Sums, most: int) -> Bits:
 
 def _fidelity(gram: Array, cross: Array, squares: Array, values: Array, base: Array) -> Array:
     """Weighted R squared from the sums of some draws; NaN where the answers do not vary."""
-    both = np.concatenate([values, base[:, None]], axis=1)
-    missed = squares - 2 * np.einsum("cak,cak->ck", both, cross) + np.einsum("cak,cab,cbk->ck", both, gram, both)
+    both = np.concatenate([values, base[:, :, None]], axis=2)
+    missed = squares - 2 * np.einsum("cka,cka->ck", both, cross) + np.einsum("cka,cka->ck", both @ gram, both)
     weight = np.maximum(gram[:, -1, -1], np.finfo(np.float64).tiny)[:, None]
-    spread = squares - cross[:, -1] ** 2 / weight
+    spread = squares - cross[:, :, -1] ** 2 / weight
     varies = spread > _NOTHING * np.maximum(squares, weight * np.finfo(np.float64).tiny)
     return np.where(varies, 1.0 - missed / np.where(varies, spread, 1.0), np.nan)
 
 
-def _variance(scatter: Array, sums: Sums, inverse: Array, values: Array, kept: Bits) -> Array:
-    """Covariances of the coefficients: float64 (cases, outputs, columns, columns)."""
-    share, corner = sums.share[:, None, :], scatter[:, :, -1, -1]
-    edge = scatter[:, :, -1, :-1]
-    middle = scatter[:, :, :-1, :-1] - share[..., None] * edge[:, :, None, :] - edge[..., None] * share[:, :, None, :]
-    middle += corner[:, :, None, None] * share[..., None] * share[:, :, None, :]
-    found = inverse @ middle @ inverse
-    spread = np.diagonal(sums.gram, axis1=1, axis2=2)[:, None, :]
+def _variance(scatter: Array, sums: Sums, values: Array, kept: Bits, draws: int) -> Array:
+    """Variances of the coefficients: float64 (cases, outputs, columns)."""
+    share, whole = sums.share[:, None], scatter[..., -1:]
+    middle = np.maximum(scatter[..., :-1] * (1 - 2 * share) + whole * share**2, 0.0)
+    spread = np.diagonal(sums.gram, axis1=1, axis2=2)[:, None]
+    # not below what equal residual variance gives: with few draws in the case's bin, their own residuals are too small a sample
+    equal = whole * spread / sums.weight[:, None]
+    fitted = draws / max(draws - values.shape[2] - 1, 1)
+    found = fitted * np.maximum(middle, equal) / (spread + RIDGE) ** 2
     varies = (spread > 0) & kept
-    # what equal residual variance would give: with few draws in the case's bin, their own residuals are too small a sample
-    equal = np.where(varies, corner[..., None] / sums.weight[:, None] * spread / (spread + RIDGE) ** 2, 0.0)
-    own = np.diagonal(found, axis1=2, axis2=3)
-    pull = np.where(varies, RIDGE * values.transpose(0, 2, 1) / np.where(varies, spread, 1.0), 0.0)
-    extra = np.where(varies, np.maximum(equal - own, 0.0) + pull**2, -own)
-    return found + extra[..., None] * np.eye(values.shape[1])
+    pull = RIDGE * values / np.where(varies, spread, 1.0)
+    return np.where(varies, found + pull**2, 0.0)

@@ -68,7 +68,7 @@ class Task:
         usable_draws = np.isfinite(said).all(axis=1)
         part = np.full(len(said), -1, np.int8)
         part[usable_draws] = np.arange(int(usable_draws.sum())) % HELD_OUT == HELD_OUT - 1
-        return Draws(np.ascontiguousarray(codes.T), np.ascontiguousarray(said), part, self.weight)
+        return Draws(np.ascontiguousarray(codes.T), np.ascontiguousarray(said.T), part, self.weight)
 
     def few(self, draws: int) -> str:
         """Why so many usable draws say too little; empty when they are enough."""

@@ -1,4 +1,4 @@
-"""Sums for weighted least squares on "same bin as the case": draws that differ from a case in the same columns count as one."""
+"""Sums for weighted least squares on "same bin as the case", from bit sets: a draw's weight depends on how many bins it shares only."""
 
 from __future__ import annotations
 
@@ -7,13 +7,24 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from whyglass.kernels.bits import count_bits
 from whyglass.kernels.forest import Floats, Ints
 from whyglass.kernels.jit import compiled, inlined
 
 Words = NDArray[np.uint64]
 Parts = NDArray[np.int8]
 
-_BITS = 64  # columns of which a set fits a word; with more every draw stands for itself
+_WORD = 64
+_HALVES = (
+    (32, 0x00000000FFFFFFFF),
+    (16, 0x0000FFFF0000FFFF),
+    (8, 0x00FF00FF00FF00FF),
+    (4, 0x0F0F0F0F0F0F0F0F),
+    (2, 0x3333333333333333),
+    (1, 0x5555555555555555),
+)
+_SHIFTS = np.array([shift for shift, _ in _HALVES], np.int64)
+_MASKS = np.array([mask for _, mask in _HALVES], np.uint64)
 
 
 class Draws(NamedTuple):
@@ -21,7 +32,7 @@ class Draws(NamedTuple):
 
     Attributes:
         codes: int32 (columns, draws), the bin of every value.
-        said: float64 (draws, outputs).
+        said: float64 (outputs, draws).
         part: int8 (draws,), 0 for the rows to fit, 1 for those held out, -1 for those left out.
         weight: float64 (columns + 1,), of a draw by the number of columns that differ from the case.
     """
@@ -32,28 +43,28 @@ class Draws(NamedTuple):
     weight: Floats
 
 
-class Groups(NamedTuple):
-    """Draws of one case by the set of columns in which they share its bin; made once, filled for each case.
+class Room(NamedTuple):
+    """Where the draws of one case are sorted; made once, filled for each case. The intercept is a column that every draw shares.
 
     Attributes:
-        keys: uint64 (draws,), the sets as bits.
-        slots: int32 (a power of two,), group + 1 by the hash of its set, 0 where free.
-        which: int32 (draws,), the group of each draw, -1 for those left out.
-        met: int32 (draws, columns + 1), the columns in each group's set, then the intercept's number.
-        found: int32 (draws,), how many there are, the intercept included.
-        drawn: float64 (draws, 2), draws in each group, fitted and held out.
-        sums: float64 (draws, 2, outputs), their answers added up.
-        squares: float64 (draws, 2, outputs), and squared.
+        keys: uint64 (sets, draws), the columns in which a draw shares the case's bin, 64 to a set.
+        shared: int32 (draws,), how many they are, the intercept not counted.
+        order: int32 (draws,), draws by part and by how many columns they share.
+        start: int32 (2 * columns + 3,), where each part and number begins in ``order``.
+        words: uint64 (words, sets * 64), for 64 draws of one part and number and each column, which of them share it.
+        scale: float64 (words,), the weight of these draws.
+        half: int8 (words,), their part.
+        line: float64 (draws,), to work in.
     """
 
     keys: Words
-    slots: Ints
-    which: Ints
-    met: Ints
-    found: Ints
-    drawn: Floats
-    sums: Floats
-    squares: Floats
+    shared: Ints
+    order: Ints
+    start: Ints
+    words: Words
+    scale: Floats
+    half: Parts
+    line: Floats
 
 
 class Sums(NamedTuple):
@@ -61,8 +72,8 @@ class Sums(NamedTuple):
 
     Attributes:
         gram: float64 (cases, 2, columns + 1, columns + 1), the intercept last.
-        cross: float64 (cases, 2, columns + 1, outputs), indicators with answers.
-        squares: float64 (cases, 2, outputs), answers squared.
+        cross: float64 (cases, outputs, 2, columns + 1), indicators with answers.
+        squares: float64 (cases, outputs, 2), answers squared.
     """
 
     gram: Floats
@@ -70,22 +81,23 @@ class Sums(NamedTuple):
     squares: Floats
 
 
-def groups(draws: Draws) -> Groups:
-    """Room for the groups of a case."""
-    (columns, count), outputs = draws.codes.shape, draws.said.shape[1]
-    return Groups(
-        np.zeros(count, np.uint64),
-        np.zeros(1 << max(4, int(2 * count - 1).bit_length()), np.int32),
+def room(draws: Draws) -> Room:
+    """Room for the draws of a case."""
+    columns, count = draws.codes.shape
+    sets, most = columns // _WORD + 1, count // _WORD + 2 * (columns + 1)
+    return Room(
+        np.zeros((sets, count), np.uint64),
         np.zeros(count, np.int32),
-        np.zeros((count, columns + 1), np.int32),
         np.zeros(count, np.int32),
-        np.zeros((count, 2)),
-        np.zeros((count, 2, outputs)),
-        np.zeros((count, 2, outputs)),
+        np.zeros(2 * columns + 3, np.int32),
+        np.zeros((most, sets * _WORD), np.uint64),
+        np.zeros(most),
+        np.zeros(most, np.int8),
+        np.zeros(count),
     )
 
 
-def moments(draws: Draws, cases: Ints, into: Groups) -> Sums:
+def moments(draws: Draws, cases: Ints, into: Room) -> Sums:
     """The normal equations of some cases.
 
     Args:
@@ -93,17 +105,17 @@ def moments(draws: Draws, cases: Ints, into: Groups) -> Sums:
         cases: int32 (cases, columns), the bins of each case.
         into: Room to work in.
 
-    Cost: draws x columns a case, and for each group of draws the columns shared, squared.
+    Cost: draws x columns a case, and draws / 64 x columns^2.
     """
-    count, columns, outputs = len(cases), cases.shape[1], draws.said.shape[1]
+    count, columns, outputs = len(cases), cases.shape[1], len(draws.said)
     gram = np.zeros((count, 2, columns + 1, columns + 1))
-    out = Sums(gram, np.zeros((count, 2, columns + 1, outputs)), np.zeros((count, 2, outputs)))
+    out = Sums(gram, np.zeros((count, outputs, 2, columns + 1)), np.zeros((count, outputs, 2)))
     add_moments(draws, np.ascontiguousarray(cases), into, out)
-    return out._replace(gram=_whole(gram))
+    return out._replace(gram=np.asarray(gram + np.tril(gram, -1).swapaxes(-1, -2)))
 
 
-def scatter(draws: Draws, cases: Ints, into: Groups, fit: Floats) -> Floats:
-    """The squared weighted residuals behind each pair of indicators: the middle of the sandwich of standard errors.
+def scatter(draws: Draws, cases: Ints, into: Room, fit: Floats) -> Floats:
+    """The squared weighted residuals of the draws that share each column.
 
     Args:
         draws: The draws.
@@ -112,120 +124,146 @@ def scatter(draws: Draws, cases: Ints, into: Groups, fit: Floats) -> Floats:
         fit: float64 (cases, outputs, columns + 1), coefficients, the intercept last.
 
     Returns:
-        float64 (cases, outputs, columns + 1, columns + 1).
+        float64 (cases, outputs, columns + 1).
     """
-    found = np.zeros((*fit.shape, fit.shape[2]))
+    found = np.zeros((*fit.shape[:2], 1, fit.shape[2]))
     add_scatter(draws, np.ascontiguousarray(cases), into, np.ascontiguousarray(fit), found)
-    return _whole(found)
-
-
-def _whole(lower: Floats) -> Floats:
-    """Symmetric matrices from their lower triangles."""
-    return np.asarray(lower + np.tril(lower, -1).swapaxes(-1, -2))
+    return found[:, :, 0]
 
 
 @inlined  # for all draws of a case at once: handing a tuple over counts a reference of every array in it
-def _group(draws: Draws, case: Ints, into: Groups) -> int:
-    """Find the groups of a case; returns how many there are."""
+def _match(draws: Draws, case: Ints, into: Room) -> None:
+    """Find the columns that each draw shares."""
     columns, count = draws.codes.shape
+    one = np.uint64(1)
     into.keys[:] = np.uint64(0)
-    for j in range(min(columns, _BITS)):
+    for j in range(columns):
+        keys, bit = into.keys[j >> 6], np.uint64(j & 63)
         for n in range(count):
-            into.keys[n] |= np.uint64(draws.codes[j, n] == case[j]) << np.uint64(j)
-    into.slots[:] = 0
-    known, last = 0, into.slots.shape[0] - 1
+            keys[n] |= np.uint64(draws.codes[j, n] == case[j]) << bit
+    into.shared[:] = 0
+    for s in range(into.keys.shape[0]):
+        for n in range(count):
+            into.shared[n] += count_bits(int(into.keys[s, n]))
+    keys, bit = into.keys[columns >> 6], one << np.uint64(columns & 63)
     for n in range(count):
-        into.which[n] = -1
-        if draws.part[n] < 0:
-            continue
-        key = into.keys[n]
-        slot = int((key * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20)) & last
-        group = known
-        while columns <= _BITS and into.slots[slot] != 0:
-            first = into.slots[slot] - 1
-            if into.keys[first] == key:
-                group = into.which[first]
-                break
-            slot = (slot + 1) & last
-        if group == known:
-            into.slots[slot] = n + 1
-            known += 1
-            into.found[group] = n
-        into.which[n] = group
-    return known
+        keys[n] |= bit
 
 
 @inlined
-def _describe(draws: Draws, case: Ints, known: int, into: Groups) -> None:
-    """List the columns of each group's set, whose first draw stands in ``found``."""
-    columns = case.shape[0]
-    for group in range(known):
-        n, count = into.found[group], 0
-        for j in range(columns):
-            into.met[group, count] = j
-            count += 1 if draws.codes[j, n] == case[j] else 0
-        into.met[group, count] = columns
-        into.found[group] = count + 1
+def _sort(draws: Draws, into: Room) -> None:
+    """Order the draws by part and by how many columns they share."""
+    columns, count = draws.codes.shape
+    into.start[:] = 0
+    for n in range(count):
+        if draws.part[n] >= 0:
+            into.start[draws.part[n] * (columns + 1) + into.shared[n] + 1] += 1
+    for at in range(1, into.start.shape[0]):
+        into.start[at] += into.start[at - 1]
+    for n in range(count):
+        if draws.part[n] >= 0:
+            at = draws.part[n] * (columns + 1) + into.shared[n]
+            into.order[into.start[at]] = n
+            into.start[at] += 1
+    for at in range(into.start.shape[0] - 1, 0, -1):
+        into.start[at] = into.start[at - 1]
+    into.start[0] = 0
 
 
 @inlined
-def _add(draws: Draws, known: int, into: Groups) -> None:
-    """Add up the answers in each group."""
-    outputs = draws.said.shape[1]
-    into.drawn[:known] = 0.0
-    into.sums[:known] = 0.0
-    into.squares[:known] = 0.0
-    for n in range(draws.said.shape[0]):
-        group, part = into.which[n], draws.part[n]
-        if group < 0:
-            continue
-        into.drawn[group, part] += 1.0
-        for k in range(outputs):
-            said = draws.said[n, k]
-            into.sums[group, part, k] += said
-            into.squares[group, part, k] += said * said
+def _pack(draws: Draws, into: Room) -> int:
+    """Turn sets of columns for each draw into sets of draws for each column; returns how many words there are."""
+    columns, used = draws.codes.shape[0], 0
+    for at in range(2 * columns + 2):
+        for first in range(into.start[at], into.start[at + 1], _WORD):
+            into.half[used] = at // (columns + 1)
+            into.scale[used] = draws.weight[columns - at % (columns + 1)]
+            into.words[used] = np.uint64(0)
+            for n in range(first, min(first + _WORD, into.start[at + 1])):
+                for s in range(into.keys.shape[0]):
+                    into.words[used, s * _WORD + n - first] = into.keys[s, into.order[n]]
+            used += 1
+    for w in range(used):
+        for first in range(0, into.words.shape[1], _WORD):
+            _transpose(into.words, w, first)
+    return used
+
+
+@inlined
+def _transpose(words: Words, w: int, at: int) -> None:
+    """Swap rows and columns of a square of 64 x 64 bits, in place, halves of halves at a time."""
+    for level in range(_SHIFTS.shape[0]):
+        step, mask = _SHIFTS[level], _MASKS[level]
+        shift = np.uint64(step)
+        for first in range(at, at + _WORD, 2 * step):
+            for k in range(first, first + step):
+                swapped = ((words[w, k] >> shift) ^ words[w, k + step]) & mask
+                words[w, k + step] ^= swapped
+                words[w, k] ^= swapped << shift
+
+
+@inlined
+def _count(used: int, into: Room, gram: Floats) -> None:
+    """Add up the weights of the draws that share each pair of columns."""
+    size = gram.shape[1]
+    for w in range(used):
+        scale, part = into.scale[w], into.half[w]
+        for a in range(size):
+            one = into.words[w, a]
+            if one != 0:
+                for b in range(a + 1):
+                    gram[part, a, b] += scale * count_bits(int(one & into.words[w, b]))
 
 
 @compiled
-def add_moments(draws: Draws, cases: Ints, into: Groups, out: Sums) -> None:
+def add_moments(draws: Draws, cases: Ints, into: Room, out: Sums) -> None:
     """Add up the normal equations of every case; the lower triangle of ``gram`` is written."""
-    columns, outputs = cases.shape[1], draws.said.shape[1]
+    columns, count = draws.codes.shape
     for c in range(cases.shape[0]):
-        known = _group(draws, cases[c], into)
-        _describe(draws, cases[c], known, into)
-        _add(draws, known, into)
-        for group in range(known):
-            count = into.found[group]
-            for part in range(2):
-                weight = draws.weight[columns + 1 - count] * into.drawn[group, part]
-                for a in range(count if weight > 0.0 else 0):
-                    for b in range(a + 1):
-                        out.gram[c, part, into.met[group, a], into.met[group, b]] += weight
-                for k in range(outputs):
-                    out.squares[c, part, k] += draws.weight[columns + 1 - count] * into.squares[group, part, k]
-                    for a in range(count if weight > 0.0 else 0):
-                        out.cross[c, part, into.met[group, a], k] += draws.weight[columns + 1 - count] * into.sums[group, part, k]
+        _match(draws, cases[c], into)
+        _sort(draws, into)
+        _count(_pack(draws, into), into, out.gram[c])
+        for k in range(draws.said.shape[0]):
+            for n in range(count):
+                into.line[n] = draws.weight[columns - into.shared[n]] * draws.said[k, n]
+                if draws.part[n] >= 0:
+                    out.squares[c, k, draws.part[n]] += into.line[n] * draws.said[k, n]
+            _credit(draws, into, out.cross[c, k])
 
 
 @compiled
-def add_scatter(draws: Draws, cases: Ints, into: Groups, fit: Floats, out: Floats) -> None:
-    """Add up what ``scatter`` gives; the lower triangle is written."""
-    columns, outputs = cases.shape[1], draws.said.shape[1]
+def add_scatter(draws: Draws, cases: Ints, into: Room, fit: Floats, out: Floats) -> None:
+    """Add up what ``scatter`` gives."""
     for c in range(cases.shape[0]):
-        known = _group(draws, cases[c], into)
-        _describe(draws, cases[c], known, into)
-        _add(draws, known, into)
-        for group in range(known):
-            count = into.found[group]
-            weight = draws.weight[columns + 1 - count]
-            for k in range(outputs):
-                fitted, left = 0.0, 0.0
-                for a in range(count):
-                    fitted += fit[c, k, into.met[group, a]]
-                for part in range(2):
-                    left += into.squares[group, part, k] - 2.0 * fitted * into.sums[group, part, k]
-                    left += fitted * fitted * into.drawn[group, part]
-                left = max(left, 0.0) * weight * weight
-                for a in range(count):
-                    for b in range(a + 1):
-                        out[c, k, into.met[group, a], into.met[group, b]] += left
+        _match(draws, cases[c], into)
+        for k in range(draws.said.shape[0]):
+            _residuals(draws, cases[c], into, k, fit[c, k])
+            _credit(draws, into, out[c, k])
+
+
+@inlined
+def _residuals(draws: Draws, case: Ints, into: Room, k: int, fit: Floats) -> None:
+    """Squared weighted residuals of all draws, 0 for those left out."""
+    columns, count = draws.codes.shape
+    line, said = into.line, draws.said[k]
+    for n in range(count):
+        line[n] = said[n] - fit[columns]
+    for j in range(columns):
+        codes, own, value = draws.codes[j], case[j], fit[j]
+        for n in range(count):
+            line[n] -= value if codes[n] == own else 0.0
+    for n in range(count):
+        line[n] = (line[n] * draws.weight[columns - into.shared[n]]) ** 2 if draws.part[n] >= 0 else 0.0
+
+
+@inlined
+def _credit(draws: Draws, into: Room, out: Floats) -> None:
+    """Add the numbers in ``line`` to the columns that each draw shares: float64 (parts, columns + 1)."""
+    one, columns, last = np.uint64(1), out.shape[1], out.shape[0] - 1
+    for n in range(into.line.shape[0]):
+        if draws.part[n] >= 0:
+            value, part = into.line[n], min(draws.part[n], last)
+            for s in range(into.keys.shape[0]):
+                key, first = into.keys[s, n], s * _WORD
+                for j in range(min(_WORD, columns - first)):
+                    out[part, first + j] += value * np.float64((key >> np.uint64(j)) & one)

@@ -20,6 +20,7 @@ import numpy as np
 from whyglass.kernels import (
     background_segments,
     background_walk,
+    bitsets,
     box_rehearsal,
     enumerate_forest,
     forest,
@@ -93,6 +94,8 @@ def other_kernels() -> tuple[Callable[..., Any], ...]:
         partial_dependence.write_runs,
         partial_dependence.step_rows,
         partial_dependence.step_pairs,
+        bitsets.search,
+        bitsets.count_each,
         surrogate.add_moments,
         surrogate.add_scatter,
         product_walk.count_rows,
@@ -125,15 +128,24 @@ def call_rest() -> None:
     two = _TwoColumns()
     partial_dependence.surfaces(partial_dependence.prepare(two, {0: row[0], 1: row[0]}), np.zeros((1, 2)), lambda part, sums: None)  # noqa: ARG005
     _surrogates(stump, row)
+    _rules()
     box_rehearsal.rehearse(stump)
+
+
+def _rules() -> None:
+    """Look for one rule of one condition among one word of rows."""
+    ones, sides = np.ones((1, 1), np.int64), np.zeros(1, np.int32)
+    one = bitsets.Conditions(ones, ones[0], ones[0].copy(), sides, sides)
+    bitsets.best_rules(one, np.array([0.5]), columns=1, visits=1, least=1)
+    bitsets.count_each(one.sets, one.good, 1, np.zeros((1, 4), np.int64))
 
 
 def _surrogates(stump: Stump, row: Any) -> None:
     case, walk = np.zeros((1, 1), np.int32), product_walk.build(stump, row, np.full(1, -1, np.int32))
     product_walk.moments(walk, product_walk.Cases(case, case, case, np.zeros((1, 1), np.uint8), case), 0.5)
     draws = surrogate.Draws(case, row, np.zeros(1, np.int8), np.ones(2))
-    surrogate.moments(draws, case, surrogate.groups(draws))
-    surrogate.scatter(draws, case, surrogate.groups(draws), np.zeros((1, 1, 2)))
+    surrogate.moments(draws, case, surrogate.room(draws))
+    surrogate.scatter(draws, case, surrogate.room(draws), np.zeros((1, 1, 2)))
 
 
 def cached(kernel: Any) -> bool:
