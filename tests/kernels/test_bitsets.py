@@ -86,5 +86,5 @@ def test_counts_are_those_of_the_masks():
 
 
 def test_no_conditions_give_no_rules():
-    none = Conditions(np.zeros((0, 3), np.int64), np.zeros(3, np.int64), np.array([3]), COLUMN[:0], SIDE[:0])
+    none = Conditions(np.zeros((0, 3), np.uint64), np.zeros(3, np.uint64), np.array([3]), COLUMN[:0], SIDE[:0])
     assert (best_rules(none, ASKED, columns=2, visits=10, least=1).rows == -1).all()

@@ -228,6 +228,9 @@ class Rules(Explanation):
             if status != "ok":
                 lines.append(f"  row {row}: {status}")
                 continue
+            if not rule.predicates and not rule.met:
+                lines.append(f"  row {row}: {rule}")
+                continue
             low, high = rule.precision_interval
             trust = f"precision {rule.precision:.2f} ({low:.2f} to {high:.2f}), coverage {rule.coverage:.2f}"
             lines.append(f"  row {row}: {rule}; {trust}{'' if rule.met else f'; not met: {rule.reason}'}")

@@ -11,16 +11,17 @@ from whyglass.kernels.bits import count_bits
 from whyglass.kernels.forest import Floats, Ints
 from whyglass.kernels.jit import compiled, inlined
 
-Words = NDArray[np.int64]
+Words = NDArray[np.uint64]
 BOTH = 2  # a condition that leaves no room for another on its column
+ALL = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 
 
 class Conditions(NamedTuple):
     """The conditions that are true of a case, over two tables of rows laid side by side.
 
     Attributes:
-        sets: int64 (conditions, words), bit sets of the rows that satisfy each: those of the first table, then the second's.
-        good: int64 (words,), the rows for which the model says the same as of the case.
+        sets: uint64 (conditions, words), bit sets of the rows that satisfy each: those of the first table, then the second's.
+        good: uint64 (words,), the rows for which the model says the same as of the case.
         first: int64 (1,), how many words belong to the first table; the second may have none.
         column: int32 (conditions,), the column that each speaks of.
         side: int32 (conditions,), 0 for a lower end, 1 for an upper end, ``BOTH`` for neither: a rule has at most one of each a column.
@@ -93,26 +94,40 @@ def _fits(conditions: Conditions, rule: Ints, most: int) -> bool:
 
 
 @inlined
-def _worth(conditions: Conditions, inside: Words, rows: NDArray[np.int64], bar: Floats) -> float:
-    """Count the rows of a rule, and give its precision; -1 where neither it nor anything longer can cover more than the worst kept.
+def _meet(one: Words, other: Words, good: Words, out: Words) -> tuple[int, int]:
+    """Write the rows that two sets share; how many there are, and how many good ones."""
+    there = right = 0
+    for w in range(one.shape[0]):
+        both = one[w] & other[w]
+        out[w] = both
+        there += count_bits(both)
+        right += count_bits(both & good[w])
+    return there, right
+
+
+@inlined
+def _worth(conditions: Conditions, last: int, inside: Words, rows: NDArray[np.int64], bar: Floats) -> float:
+    """Add a condition to a rule and give its precision; -1 where neither it nor anything longer can cover more than the worst kept.
 
     Args:
         conditions: The conditions.
-        inside: int64 (words,), the rows of the rule.
+        last: The condition to add.
+        inside: uint64 (2, words), the rows of the rule without it; then those with it, which are written.
         rows: int64 (2,), what is written: how many there are in either table.
         bar: float64 (4,): doubt, fewest rows of the first table, rows of the worst kept rule, and the precision in the first table
             without which none is kept. What is longer keeps at most the good rows, and needs that share of its own.
     """
     first = conditions.first[0]
-    there, good = _counts(inside, conditions.good, 0, first)
+    added, good = conditions.sets[last], conditions.good
+    there, right = _meet(inside[0, :first], added[:first], good[:first], inside[1, :first])
     rows[0] = there
-    if there < bar[1] or there < bar[2] or (bar[3] > 0 and good < bar[2] * bar[3]):
+    if there < bar[1] or there < bar[2] or (bar[3] > 0 and right < bar[2] * bar[3]):
         return -1.0
-    share = good / (there + bar[0])
-    if first < inside.shape[0]:
-        there, good = _counts(inside, conditions.good, first, inside.shape[0])
+    share = right / (there + bar[0])
+    if first < good.shape[0]:
+        there, right = _meet(inside[0, first:], added[first:], good[first:], inside[1, first:])
         rows[1] = there
-        share = (share + good / (there + bar[0])) / 2
+        share = (share + right / (there + bar[0])) / 2
     return float(share)
 
 
@@ -134,7 +149,7 @@ def search(conditions: Conditions, asked: Floats, limits: NDArray[np.int64], dou
     top, kept = asked.shape[0] - 1, found.rows.shape[1] - 1
     deepest, tables = min(limits[1], count), 1 if conditions.first[0] == words else 2
     bar = np.array([doubt, limits[3], 0.0, tables * asked[top] - tables + 1])  # should every row of the second table be good
-    inside = np.full((deepest + 1, words), -1, np.int64)
+    inside = np.full((deepest + 1, words), ALL, np.uint64)
     rows = np.full((deepest + 1, 2), -1, np.int64)
     rule = np.full(deepest + 1, -1, np.int32)
     for most in range(1, deepest + 1):
@@ -148,9 +163,8 @@ def search(conditions: Conditions, asked: Floats, limits: NDArray[np.int64], dou
             if not _fits(conditions, rule[: depth + 1], limits[0]):
                 continue
             found.visited[0] += 1
-            inside[depth + 1] = inside[depth] & conditions.sets[rule[depth]]
             bar[2] = found.rows[top, kept]
-            share = _worth(conditions, inside[depth + 1], rows[depth + 1], bar)
+            share = _worth(conditions, rule[depth], inside[depth : depth + 2], rows[depth + 1], bar)
             adds = rows[depth + 1, 0] != rows[depth, 0] or rows[depth + 1, 1] != rows[depth, 1]
             if depth + 1 == most:
                 for level in range(top + 1):
@@ -188,10 +202,10 @@ def best_rules(conditions: Conditions, asked: Floats, *, columns: int, visits: i
 
 
 def pack(masks: NDArray[np.bool_]) -> Words:
-    """Bit sets of masks (sets, rows): int64 (sets, words)."""
+    """Bit sets of masks (sets, rows): uint64 (sets, words)."""
     held = np.zeros((len(masks), -(-masks.shape[1] // 64) * 64), np.bool_)
     held[:, : masks.shape[1]] = masks
-    return np.packbits(held, axis=1, bitorder="little").view("<i8").astype(np.int64, copy=False)
+    return np.packbits(held, axis=1, bitorder="little").view("<u8").astype(np.uint64, copy=False)
 
 
 @compiled
@@ -199,8 +213,8 @@ def count_each(sets: Words, good: Words, first: int, out: NDArray[np.int64]) -> 
     """How many rows each set has, and how many good ones: first table, then second.
 
     Args:
-        sets: int64 (sets, words).
-        good: int64 (words,).
+        sets: uint64 (sets, words).
+        good: uint64 (words,).
         first: Words of the first table.
         out: int64 (sets, 4), what is written: rows and good rows of the first table, then of the second.
     """

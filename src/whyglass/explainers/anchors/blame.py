@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from whyglass.core.ask import DEFAULT_EVALUATIONS
 from whyglass.core.rules import Predicate, Rule
 from whyglass.core.schema import write_number
 from whyglass.explainers.anchors.candidates import predicates, tightest
@@ -35,9 +36,11 @@ def reasons(question: Question, world: World, cases: Sequence[Case]) -> dict[int
         else:
             open_cases.append(case)
     without = _left_out(question, world, open_cases)
-    mixed = _mixed(question, world, [case for case in open_cases if case.row not in without])
+    near = {case.row: _near(question, case) for case in open_cases if case.row not in without}
+    mixed = _mixed(question, world, [case for case in open_cases if case.row not in without and not near[case.row]])
     for case in open_cases:
-        said[case.row] = _best(question, case) + (without.get(case.row) or mixed.get(case.row) or _imbalance(question, world, case))
+        why = without.get(case.row) or near.get(case.row) or mixed.get(case.row) or _imbalance(question, world, case)
+        said[case.row] = _best(question, case) + why
     return said
 
 
@@ -53,8 +56,8 @@ def _plain(question: Question, world: World, case: Case) -> str:
     if not case.goal.met(world.said).any():
         return f"the model says {case.goal.name} for none of the {world.first:,} {model.rows_are} asked about"
     least = least_draws(question, question.error * SPENT[0])
+    budget = _budget(question)
     if question.kind == "interventional" and not case.checks and case.left < least:
-        budget = question.ask.budget.evaluations
         return (
             f"a budget of {budget:,} draws is too small: a precision of {write_number(question.precision)} takes at least "
             f"{least:,} of them to show with confidence {write_number(question.confidence)}, and trials before that"
@@ -72,6 +75,22 @@ def _best(question: Question, case: Case) -> str:
     told = "rule" if best.predicates else "attempt, without any condition,"
     looks = f"{best.draws:,} {'draws' if question.kind == 'interventional' else 'held-out rows'}{silent}"
     return f"the best {told} holds in {percent(best.share)} of {looks} ({low:.2f} to {high:.2f}, {question.precision:g} was asked); "
+
+
+def _near(question: Question, case: Case) -> str:
+    """Whether the best rule may well be good enough, and only could not be shown to be."""
+    best = case.best
+    if best is None or best.share < question.precision:
+        return ""
+    if question.kind == "observational":
+        return "it may reach that, but so few rows do not tell; more training rows would, or draws (precision_kind='interventional')"
+    return f"it may reach that, but so near to it {best.draws:,} draws do not tell; a larger budget might (budget={4 * _budget(question)})"
+
+
+def _budget(question: Question) -> int:
+    """Draws a row."""
+    ask = question.ask
+    return min(ask.budget.evaluations, DEFAULT_EVALUATIONS) if ask.budget.deadline is not None else ask.budget.evaluations
 
 
 def _left_out(question: Question, world: World, cases: Sequence[Case]) -> dict[int, str]:
@@ -137,12 +156,13 @@ def _imbalance(question: Question, world: World, case: Case) -> str:
     """What is left to say: how rare the output is."""
     base = case.base(world)
     rows = question.ask.model.rows_are
+    few = "one condition is too little" if question.most == 1 else f"{question.most} conditions are too few"
     if base < 0.5:
         return (
             f"the model says {case.goal.name} for {percent(base)} of {rows} only, so that every column left free pulls away from it, "
-            f"and {question.most} conditions are too few to hold it"
+            f"and {few} to hold it"
         )
-    near = f"the row lies near the border, where {question.most} conditions are too few"
+    near = f"the row lies near the border, where {few}"
     return f"{near} (the model says {case.goal.name} for {percent(base)} of {rows})"
 
 

@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 from whyglass.core.rules import Predicate
 from whyglass.core.schema import Schema
 from whyglass.explainers.anchors.world import LOWER, UPPER, WHOLE, Condition, World
-from whyglass.kernels.bitsets import Conditions, best_rules, count_each
+from whyglass.kernels.bitsets import Conditions, Found, best_rules, count_each
 
 Array = NDArray[np.float64]
 Bits = NDArray[np.bool_]
-_VISITS = 20_000
-_CONDITIONS = 64  # most promising ones that are combined with each other
+_VISITS = 50_000
+_CONDITIONS = 48  # most promising ones that are combined with each other
 _LEAST = 0.004  # share of the searched training rows that a rule must hold for
 _DOUBT = 1.0
+_KEPT = 2  # rules for each precision
 
 
 @dataclass(frozen=True)
@@ -51,17 +52,15 @@ class Shelf:
     packed: Conditions
     first: int
 
-    def best(self, asked: Sequence[float], columns: int, kept: int) -> list[Candidate]:
-        """The rules of largest coverage for each of several precisions, ascending; each rule once."""
+    def best(self, asked: Sequence[float], columns: int) -> list[list[Candidate]]:
+        """The rules of largest coverage for each of several precisions, ascending; the same rule may stand in several."""
         least = min(max(2, round(_LEAST * self.first)), 40)
-        found = best_rules(self.packed, np.array(asked), columns=columns, visits=_VISITS, least=least, kept=kept, doubt=_DOUBT)
-        out: dict[tuple[Condition, ...], Candidate] = {}
-        for level in range(len(asked)):
-            for k in range(kept):
-                if found.rows[level, k] >= 0:
-                    rule = tuple(self.conditions[c] for c in found.rules[level, k] if c >= 0)
-                    out[rule] = Candidate(rule, found.rows[level, k] / self.first, float(found.share[level, k]))
-        return list(out.values())
+        found = best_rules(self.packed, np.array(asked), columns=columns, visits=_VISITS, least=least, kept=_KEPT, doubt=_DOUBT)
+        return [[self._candidate(found, level, k) for k in range(_KEPT) if found.rows[level, k] >= 0] for level in range(len(asked))]
+
+    def _candidate(self, found: Found, level: int, k: int) -> Candidate:
+        rule = tuple(self.conditions[c] for c in found.rules[level, k] if c >= 0)
+        return Candidate(rule, found.rows[level, k] / self.first, float(found.share[level, k]))
 
 
 def true_of(world: World, x: Array, columns: Sequence[int]) -> list[Condition]:
@@ -88,7 +87,7 @@ def shelf(world: World, x: Array, good: Bits, columns: Sequence[int]) -> Shelf:
         columns: The columns that rules may speak of.
     """
     every = true_of(world, x, columns)
-    sets = np.array([world.set(c) for c in every], np.int64).reshape(len(every), world.words)
+    sets = np.array([world.set(c) for c in every], np.uint64).reshape(len(every), world.words)
     right, counts = world.pack(good), np.zeros((len(every), 4), np.int64)
     count_each(sets, right, world.blocks, counts)
     rows, hits = counts[:, [0, 2]].astype(float), counts[:, [1, 3]]

@@ -14,8 +14,10 @@ from whyglass.core.schema import Column
 Array = NDArray[np.float64]
 _PARTS = 8  # quantiles
 _DISTINCT = 5  # quantiles of the values met, each counted once: they see a long tail that few rows are in
-_SPLITS = 8  # cuts taken from the trees
-_SPACE = 0.005  # share of the rows that lies between two cuts at least
+_SPLITS = 7  # cuts taken from the trees
+_MOST = 10  # cuts of a column
+_LEAST = 0.004  # share of the rows that lies beyond a cut at least
+_SPACE = 0.12  # share of the rows beyond them that lies between two cuts at least
 _TIMES = (86_400.0 * 365, 86_400.0, 3_600.0, 60.0, 1.0)  # seconds: a time is cut at a full day if there is one
 
 
@@ -53,12 +55,16 @@ def cuts(column: Column, values: Array, forest: Forest | None, position: int) ->
     wanted = [] if forest is None else _split_most(forest, position, met)
     by_rows = np.searchsorted(below, np.arange(1, _PARTS) / _PARTS * len(known), side="left")
     by_values = np.arange(1, _DISTINCT) * len(met) // _DISTINCT - 1
+    trees = len(wanted)
     wanted += [int(g) for g in (*by_rows, *by_values) if 0 <= g < len(below)]
+    rows = float(len(known))
     chosen: list[int] = []
-    space = max(1.0, _SPACE * len(known))
-    for gap in wanted:
-        here = below[gap]
-        if min(here, len(known) - here) >= space and all(abs(here - below[other]) >= space for other in chosen):
+    for turn, gap in enumerate(wanted):
+        here = float(below[gap])
+        beyond = min(here, rows - here)
+        apart = all(abs(here - below[other]) >= _SPACE * max(beyond, 1.0) for other in chosen)
+        room = len(chosen) < (_SPLITS if turn < trees else _MOST)
+        if room and apart and beyond >= max(1.0, _LEAST * rows):
             chosen.append(gap)
     return tuple(_told(column, float(met[g]), float(met[g + 1])) for g in sorted(chosen))
 
@@ -70,7 +76,7 @@ def _split_most(forest: Forest, position: int, met: Array) -> list[int]:
     inside = (gaps >= 0) & (gaps < len(met) - 1)
     weight = np.bincount(gaps[inside], weights=forest.cover[mine][inside], minlength=1)
     order = np.argsort(-weight, kind="stable")
-    return [int(g) for g in order[: 4 * _SPLITS] if weight[g] > 0]
+    return [int(g) for g in order[: 8 * _SPLITS] if weight[g] > 0]
 
 
 def _told(column: Column, low: float, high: float) -> Cut:

@@ -104,7 +104,8 @@ def _search(question: Question, world: World, goals: dict[int, Goal], own: dict[
     good: dict[Goal, NDArray[np.bool_]] = {}
     made: dict[int, Rule] = {}
     rows = list(goals)
-    size = max(1, min(256, _CELLS // (draws * max(1, question.columns))))
+    most = 256 if ask.budget.deadline is None else 32  # what follows the last draws takes time too
+    size = max(1, min(most, _CELLS // (draws * max(1, question.columns))))
     for part in ask.executor.blocks(len(rows), size):
         ask.executor.check()
         cases = []
@@ -164,4 +165,5 @@ def _rule(question: Question, world: World, case: Case, check: Check, *, met: bo
         reason=reason,
         schema=world.data.schema,
     )
-    return replace(rule, coverage=float(rule.mask_matrix(world.data.matrix).mean()) if check.draws else 0.0)
+    known = check.draws > 0 or len(check.predicates) > 0
+    return replace(rule, coverage=float(rule.mask_matrix(world.data.matrix).mean()) if known else 0.0)

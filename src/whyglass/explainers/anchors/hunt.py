@@ -12,26 +12,27 @@ from numpy.typing import NDArray
 
 from whyglass.core.rules import Predicate
 from whyglass.explainers.anchors.bounds import fewest, lower, shown, upper
-from whyglass.explainers.anchors.candidates import Candidate, Shelf, predicates, shelf
+from whyglass.explainers.anchors.candidates import Candidate, predicates, shelf
 from whyglass.explainers.anchors.draws import Look, Seen, ask_about, under
 from whyglass.explainers.anchors.question import Goal, Question
 from whyglass.explainers.anchors.world import Condition, World
 
 Array = NDArray[np.float64]
 Bits = NDArray[np.bool_]
-FIRST = (0.9, 0.6, 0.4, 0.25, 0.12, 0.04)  # misses of the first candidates, in those that are permitted
+MISSES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.42, 0.35, 0.28, 0.22, 0.16, 0.1, 0.06, 0.03)  # of the candidates, in those that are permitted
+FIRST = (1, 4, 6, 8, 10, 12)  # those tried first
 NEAR = (0.5, 0.6, 0.7, 0.8, 0.9)  # of the precision, for the best rule where none is near it
-SECOND = (0.7, 0.55, 0.4, 0.2)  # of the second ones, once it is known how far the table is off
+SECOND = (0.7, 0.55, 0.4, 0.2)  # misses of those tried then, now that it is known how far the table is off
 TRIED = (32, 48)  # draws a candidate, in the first and the second trial
 MOST_TRIED = 5  # candidates of the second trial
 TRIAL_SHARE = 0.35  # of the draws that trials may use
 BELIEF = 120.0  # draws that the table's word counts for
 SPENT = (0.45, 0.25, 0.18, 0.12)  # of the permitted error, for the rules that are checked one after the other
 LOOKS = ((0.2, 0.25), (0.5, 0.3), (1.0, 0.45))  # after which part of a check's draws it may end, and that look's part of its error
-CHECK_SHARE = 0.65  # of the draws left that one check may use
+CHECK_SHARE = 0.8  # of the draws left that one check may use
 LOWER_END = 0.8  # of the permitted error that the lower end of an interval gets: it is the one that a rule is held to
 SMALL = 0.002  # coverage added to every candidate's, so that a rule for very few rows is still weighed by its chance
-SURE = 1.5  # power of the chance to pass: a check that fails costs draws too
+SURE = 3.0  # power of the chance to pass: a check that fails costs draws too
 UNLIKELY = 0.03  # chance below which no further check is begun
 HELD_RULES = 4  # rules checked on held-out rows
 _LEAST_TRY = 8
@@ -99,6 +100,9 @@ class Case:
         left: Draws that it may still use.
         columns: The columns that its rule may speak of.
         late: Whether time ran out.
+        trials: Candidates that have or will get draws.
+        checks: Rules that were held to draws of their own.
+        ladder: Candidates for each of several shares of misses, fewer and fewer; those of largest coverage first.
     """
 
     row: int
@@ -111,12 +115,12 @@ class Case:
     late: bool = False
     trials: dict[tuple[Condition, ...], Trial] = field(default_factory=dict)
     checks: list[Check] = field(default_factory=list)
-    shelf: Shelf | None = None
+    ladder: list[list[Candidate]] = field(default_factory=list)
 
     @property
     def best(self) -> Check | None:
         """The check that came out best."""
-        return max(self.checks, key=lambda c: (c.share, c.draws), default=None)
+        return max(self.checks, key=lambda c: c.interval[0], default=None)
 
     def base(self, world: World) -> float:
         """Share of the searched training rows of which the model says the same."""
@@ -157,29 +161,33 @@ def _each(question: Question, cases: Sequence[Case], work: Callable[[Case], None
 
 def _first(question: Question, world: World, case: Case) -> None:
     """The candidates that the table gives, and the rule without conditions where the model mostly says the same anyway."""
-    case.shelf = shelf(world, case.x, case.good, case.columns)
+    laid = shelf(world, case.x, case.good, case.columns)
     allowed = 1.0 - question.precision
-    wanted = [1.0 - miss * allowed for miss in FIRST if miss * allowed < 1]
-    some = case.shelf.best(wanted, question.most, 2 if question.kind == "observational" else 1)
+    case.ladder = laid.best([1.0 - miss * allowed for miss in MISSES], question.most)
     base = case.base(world)
-    if base >= wanted[0]:
-        some.append(Candidate((), 1.0, base))
-    if not some:  # nothing will pass, so that one rule is enough to say how near it comes
-        some = case.shelf.best([part * question.precision for part in NEAR], question.most, 1)
-        some = sorted(some, key=lambda c: (-c.share, -c.coverage))[:1]
-    case.trials = {c.rule: Trial(c) for c in some}
+    if base >= question.precision:
+        case.trials[()] = Trial(Candidate((), 1.0, base))
+    if not case.trials and not any(case.ladder):  # nothing will pass, so that one rule is enough to say how near it comes
+        near = [c for step in laid.best([part * question.precision for part in NEAR], question.most) for c in step]
+        case.ladder = [near[-1:]]
+    steps = range(len(case.ladder)) if question.kind == "observational" else FIRST
+    for step in steps:
+        for candidate in case.ladder[step][: 2 if question.kind == "observational" else 1] if step < len(case.ladder) else ():
+            case.trials.setdefault(candidate.rule, Trial(candidate))
+    if not case.trials:
+        case.trials = {c.rule: Trial(c) for c in case.ladder[0][:1]}
 
 
 def _second(question: Question, case: Case) -> None:
     """More candidates, chosen by how far the table was off in the first trial."""
-    if case.shelf is None or not case.trials:
-        return
-    shift = _shift(case)
-    allowed = 1.0 - question.precision
-    wanted = sorted({min(_moved(1.0 - miss * allowed, -shift), 0.9999) for miss in SECOND})
-    for candidate in case.shelf.best(wanted, question.most, 2):
-        if sum(not trial.draws for trial in case.trials.values()) < MOST_TRIED:
-            case.trials.setdefault(candidate.rule, Trial(candidate))
+    shift, allowed = _shift(case), 1.0 - question.precision
+    shares = [1.0 - miss * allowed for miss in MISSES]
+    for miss in SECOND:
+        wanted = _moved(1.0 - miss * allowed, -shift)
+        step = next((k for k, share in enumerate(shares) if share >= wanted), len(shares) - 1)
+        for candidate in case.ladder[step] if step < len(case.ladder) else ():
+            if sum(not trial.draws for trial in case.trials.values()) < MOST_TRIED:
+                case.trials.setdefault(candidate.rule, Trial(candidate))
 
 
 def _trial_draws(case: Case, budget: int, wanted: int) -> int:
