@@ -13,6 +13,8 @@ const PATHS: { [name: string]: readonly string[] } = {
   prev: ["M10.5 4 6 8.5l4.5 4.5"],
   next: ["M6.5 4 11 8.5 6.5 13"],
   warn: ["M8.5 2.5 15 14H2zM8.5 7v3m0 2v.1"],
+  lock: ["M4 8h9v6.5H4zM6 8V5.5a2.5 2.5 0 0 1 5 0V8"],
+  unlock: ["M4 8h9v6.5H4zM6 8V5.5a2.5 2.5 0 0 1 4.9-.7"],
   close: ["m4.5 4.5 8 8m0-8-8 8"],
 };
 

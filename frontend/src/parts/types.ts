@@ -83,7 +83,8 @@ export interface Meta extends BaseMeta {
   /** Held-out people scored within five points of i percent: [how many, how many had the outcome]. */
   calibration: [number, number][] | null;
   python: { model: string; imports: string[]; call: string; frame?: string; groups?: string };
-  parts: { rules: boolean; counterfactuals: boolean; influence: boolean; verdict: boolean };
+  /** Which panels the live model can fill. */
+  parts: { rules?: boolean; counterfactuals?: boolean; effects?: boolean; influence?: boolean; verdict?: boolean };
   frozen: { date: string; rows_shown: number; note: string } | null;
   quantisation: { [key: string]: Json } | null;
   /** Row ranges of the `cases` tables; the first is in `first`, later ones are asked for. */
@@ -107,10 +108,16 @@ export interface State {
   fact: number;
   /** The fact that shades the dependence view; -1 for the strongest partner. */
   partner: number;
+  /** What may change in the search for flips, by column index, where it is not as usual: protected facts held, others free. */
+  locks: { [column: string]: Lock };
+  /** Whether flips keep to where training rows are. */
+  likely: boolean;
   space: Space;
   output: number;
   [key: string]: unknown;
 }
+
+export type Lock = "held" | "free" | "rises" | "falls";
 
 export type Document = { [key: string]: unknown };
 

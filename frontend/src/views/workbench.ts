@@ -70,6 +70,7 @@ function render({ model, el }: RenderProps): () => void {
     focus.dispose();
     stopCounting();
     desk.pairs.dispose();
+    desk.panels.dispose();
     desk.answers.dispose();
     desk.rows.dispose();
     tips.dispose();

@@ -16,7 +16,7 @@ from whyglass.core.attribution import Attribution
 from whyglass.core.errors import InputError, UnsupportedError, nearest
 from whyglass.core.once import Once
 from whyglass.core.view import Action, Answer, Turn
-from whyglass.views import interactions
+from whyglass.views import interactions, panels
 from whyglass.views.rows import pack_cases, pack_matrix
 from whyglass.views.subject import Subject
 
@@ -41,6 +41,10 @@ class Answers:
             found["curves"] = Action(self.curves, lane="curves")
             found["explain"] = Action(self.explain, lane="explain")
             found["interactions"] = Action(self.interactions, lane="interactions")
+        if any(panels.offered(self.subject).values()):
+            found["flips"] = Action(self.flips, lane="flips")
+            found["rule"] = Action(self.rule, lane="rule")
+            found["effect"] = Action(self.effect, lane="effect")
         return found
 
     def table(self, args: Mapping[str, Any], turn: Turn) -> Answer:  # noqa: ARG002  (every action takes a turn)
@@ -124,6 +128,18 @@ class Answers:
     def interactions(self, args: Mapping[str, Any], turn: Turn) -> Answer:  # noqa: ARG002
         """The strongest pairs of one encoded row, and their space."""
         return Answer(interactions.of_row(self.subject, self._read([args.get("row")])))
+
+    def flips(self, args: Mapping[str, Any], turn: Turn) -> Answer:
+        """The smallest changes of one encoded row that flip what the model says, under ``locks``."""
+        return panels.flips(self.subject, self._read([args.get("row")]), args, turn)
+
+    def rule(self, args: Mapping[str, Any], turn: Turn) -> Answer:  # noqa: ARG002
+        """The rule behind what the model says of one encoded row."""
+        return panels.rule(self.subject, self._read([args.get("row")]))
+
+    def effect(self, args: Mapping[str, Any], turn: Turn) -> Answer:  # noqa: ARG002
+        """What the model says on average, and of one encoded row, as one column moves."""
+        return panels.effect(self.subject, self._read([args.get("row")]), args.get("column"))
 
     def _read(self, given: Any) -> Array:
         width = len(self.subject.shown.schema)

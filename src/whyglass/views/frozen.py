@@ -64,6 +64,7 @@ def freeze(
         **meta,
         "live": False,
         "host": "html",
+        "parts": dict.fromkeys(meta["parts"], False),
         "interactions": offered if given else _in_page(subject) if alive else None,
         "page_model": meta["page_model"] if alive else _no_model(embed_model, meta),
         "chunks": [[0, len(ids)]],

@@ -31,8 +31,8 @@ ENUMERABLE_COLUMNS = 14
 class Asker(Protocol):
     """The facade's way to explain encoded rows."""
 
-    def __call__(self, rows: Dataset, **options: Any) -> Attribution:
-        """Explain these rows; options are those of ``explain``, with ``background`` a Dataset."""
+    def __call__(self, rows: Dataset, **options: Any) -> Any:
+        """Explain these rows: what the method gives. Options are those of ``explain``, with ``background`` a Dataset."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +61,11 @@ class Subject:
     _once: Once = field(default_factory=Once)
 
     @property
+    def once(self) -> Once:
+        """What was worked out once and for all."""
+        return self._once
+
+    @property
     def quick(self) -> bool:
         """Whether exact display-space values cost milliseconds a row."""
         return self.model is not None and "trees" in self.model.can and len(self.shown.schema) <= ENUMERABLE_COLUMNS
@@ -86,7 +91,9 @@ class Subject:
         if self.ask is None:
             msg = "Without a model nothing new can be explained."
             raise UnsupportedError(msg)
-        return self.ask(self.rows(matrix), **{"space": self.space, "background": self.background, "target": self.target, **options})
+        asked = {"space": self.space, "background": self.background, "target": self.target, **options}
+        found: Attribution = self.ask(self.rows(matrix), **asked)
+        return found
 
     def grid(self, column: int, most: int = 64) -> Array:
         """Where a what-if control of this column may stop, encoded."""

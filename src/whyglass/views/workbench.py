@@ -19,7 +19,7 @@ from whyglass.core.rescue import rescue
 from whyglass.core.schema import Dataset
 from whyglass.core.version import VERSION
 from whyglass.core.view import View
-from whyglass.views import interactions, own_terms, page_model
+from whyglass.views import interactions, own_terms, page_model, panels
 from whyglass.views.answers import Answers, stream
 from whyglass.views.frozen import freeze
 from whyglass.views.heatmap import below, svg
@@ -167,7 +167,7 @@ def _meta(subject: Subject, theme: str) -> dict[str, Any]:
         "metrics": figures,
         "calibration": calibration,
         "python": _python(subject),
-        "parts": {"rules": False, "counterfactuals": False, "influence": False, "verdict": False},
+        "parts": panels.offered(subject),
         "frozen": None,
         "quantisation": None,
         "map_kind": "explained alike" if model is not None and model.can & {"trees", "linear"} else "alike",
@@ -262,6 +262,8 @@ def _first_state(subject: Subject, rows: int) -> dict[str, Any]:
         "tab": "case",
         "fact": -1,
         "partner": -1,
+        "locks": {},
+        "likely": False,
         "space": "probability" if subject.space != "margin" else "margin",
         "output": subject.output,
     }

@@ -9,6 +9,7 @@ import { Calibration } from "./calibration";
 import { Waiting } from "./centre";
 import { Dependence } from "./dependence";
 import { type Desk, useDesk } from "./desk";
+import { Effect } from "./effect";
 import { HeatMap } from "./heatmap";
 import { Read } from "./reading";
 import { measuredOn } from "./side";
@@ -119,6 +120,6 @@ function Grid({ world }: { world: World }): VNode {
       <${SwarmAxis} world=${world} />
       ${world.facts.length > shown.length && html`<button class="link" onClick=${() => setAll(true)}>${count(world.facts.length - shown.length)} more facts</button>`}
     </section>
-    <div class="gside"><${Dependence} world=${world} column=${fact} /><${HeatMap} world=${world} /><${Calibration} /></div>
+    <div class="gside"><${Dependence} world=${world} column=${fact} /><${Effect} column=${fact} /><${HeatMap} world=${world} /><${Calibration} /></div>
   </div>` as VNode;
 }

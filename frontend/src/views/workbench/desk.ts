@@ -11,6 +11,7 @@ import type { Tips } from "../../parts/tooltip";
 import { copyText } from "../../parts/dialog";
 import { Answers } from "./answers";
 import { Pairs } from "./pairs";
+import { Panels } from "./panels";
 import { Rows } from "./rows";
 import type { Words } from "./words";
 
@@ -27,6 +28,8 @@ export function defaults(meta: Meta): State {
     tab: "case",
     fact: -1,
     partner: -1,
+    locks: {},
+    likely: false,
     space: "probability",
     output: meta.output,
   };
@@ -39,6 +42,7 @@ export class Desk {
   readonly rows: Rows;
   readonly answers: Answers;
   readonly pairs: Pairs;
+  readonly panels: Panels;
   readonly words: Words;
   readonly dialog = signal<DialogName>("");
   readonly toast = signal("");
@@ -56,6 +60,7 @@ export class Desk {
     this.rows = new Rows(link, this.store);
     this.answers = new Answers(this.rows);
     this.pairs = new Pairs(this.rows, this.answers);
+    this.panels = new Panels(this.rows, this.answers);
     this.words = this.rows.words;
     this.settleCase();
     this.theme.value = mounted.theme();
@@ -113,6 +118,18 @@ export class Desk {
     if (Object.is(own, value) || own === value) delete edits[String(column)];
     else edits[String(column)] = Number.isNaN(value) ? null : value;
     this.store.set({ edits }, { step: `edit-${column}` });
+  }
+
+  /** Several changes of one moment, as one step. */
+  apply(changes: readonly (readonly [number, number])[]): void {
+    const original = this.answers.original.peek();
+    if (!original) return;
+    const edits = { ...this.store.state.peek().edits };
+    for (const [column, value] of changes) {
+      if (Object.is(original[column], value) || original[column] === value) delete edits[String(column)];
+      else edits[String(column)] = Number.isNaN(value) ? null : value;
+    }
+    this.store.set({ edits });
   }
 
   reset(): void {

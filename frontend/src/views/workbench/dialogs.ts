@@ -13,6 +13,7 @@ const KEYS: readonly (readonly [string, string])[] = [
   ["E", "edit: focus the first what-if control"],
   ["\u2190 \u2192", "change the focused control by one step; move on the map and between pairs"],
   ["R", "reset the what-if"],
+  ["F", "try the smallest change that flips it, where the model can be asked"],
   ["P", "pin this case to compare"],
   ["C", "copy as Python"],
   ["S", "save as one file"],

@@ -3,6 +3,7 @@
 // holds nothing but the view, keys pressed with no focus at all are the view's too.
 
 import type { Desk } from "./desk";
+import { applySmallest } from "./flips";
 import { movePair } from "./heatmap";
 import { walk } from "./mapview";
 import { stepControl } from "./control";
@@ -121,6 +122,7 @@ function onView(desk: Desk, key: string): boolean {
     "3": () => desk.find("[data-map]")?.focus(),
     e: () => focusFirst(desk),
     r: () => desk.reset(),
+    f: () => applySmallest(desk),
     p: () => desk.pin(),
     c: () => (desk.dialog.value = "python"),
     s: () => void saveFile(desk),

@@ -80,10 +80,12 @@ function stateLiteral(state: State): string {
     ["brush", state.brush],
     ["selection", state.selection],
     ["pin", state.pin],
+    ["locks", state.locks],
+    ["likely", state.likely],
     ["space", state.space],
     ...(state.tab === "all" ? ([["fact", state.fact], ["partner", state.partner]] as [string, unknown][]) : []),
   ];
-  const dull: { [key: string]: unknown } = { edits: "{}", tab: '"case"', filter: '"all"', query: '""', sort: '"order"', brush: "null", selection: "null", pin: "null", space: '"probability"', fact: "-1", partner: "-1" };
+  const dull: { [key: string]: unknown } = { edits: "{}", tab: '"case"', filter: '"all"', query: '""', sort: '"order"', brush: "null", selection: "null", pin: "null", locks: "{}", likely: "false", space: '"probability"', fact: "-1", partner: "-1" };
   const told = keep.filter(([key, value]) => value !== undefined && JSON.stringify(value) !== dull[key]);
   return `{${told.map(([key, value]) => `${literal(key)}: ${python(value)}`).join(", ")}}`;
 }

@@ -5,7 +5,7 @@ import type { VNode } from "preact";
 import { useState } from "preact/hooks";
 import { type Desk, useDesk } from "./desk";
 
-export type PartName = "map" | "scale" | "bars" | "curves" | "swarm" | "dependence" | "calibration" | "alike" | "pairs" | "together";
+export type PartName = "map" | "scale" | "bars" | "curves" | "swarm" | "dependence" | "calibration" | "alike" | "pairs" | "together" | "flips" | "rule" | "effect";
 
 function sentences(part: PartName, desk: Desk): string {
   const { words } = desk;
@@ -23,6 +23,9 @@ function sentences(part: PartName, desk: Desk): string {
     calibration: `Across is the score that was given, upwards how often the outcome really happened among held-out ${many} with that score. Marks on the dashed line mean that the percentages can be taken at their word.`,
     pairs: `Each square is a pair of facts: the darker, the more the effect of one depends on the other. It says how far the two together are from the sum of what each does alone, on average over ${many}, whichever way.`,
     together: `The bars share out what facts do together evenly among them. A pair with a plus moves ${words.what} up by more than its two facts would one by one, a pair with a minus by less.`,
+    flips: `Each line is a case close to this one of which the model would say otherwise, the closest first; a step is counted in the fact's own spread, another category as one. They describe the model and are no advice: held facts, with a closed lock, never change.`,
+    rule: `Of cases that meet every condition the model says the same as here, as often as the precision says; the soft band is its interval. "Covers" is the share of training ${many} that meet them.`,
+    effect: `The black line is the average of what the model would say of many ${many} if only this fact were changed, with its 95% interval; the plum line is the same for the case that is open. Dashed parts move ${many} to where no one like them is known.`,
     alike: `These lie closest to this case on the map, so the model reasons alike about them. Press one to open it.`,
   };
   return texts[part];

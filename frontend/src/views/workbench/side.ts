@@ -1,17 +1,19 @@
-// The side of a case: what the results at hand can say beyond the bars. Rules, flips, training cases and the verdict get
-// their places here when `meta.parts` says that they exist.
+// The side of a case: what can be said beyond the bars. Training cases and the verdict get their places here when
+// `meta.parts` says that they exist, as the rule and the flips have.
 
 import { html } from "htm/preact";
 import type { VNode } from "preact";
 import { useMemo } from "preact/hooks";
 import { count, measured, number, percent } from "../../parts/format";
 import { type Desk, useDesk } from "./desk";
+import { Flips } from "./flips";
 import { placesOf } from "./mapview";
 import { Read } from "./reading";
+import { RuleCard } from "./rulecard";
 
 export function Side(): VNode {
   return html`<aside class="side" aria-label="Beyond the bars">
-    <${Balance} /><${Compared} /><${Alike} /><${Trust} />
+    <${RuleCard} /><${Flips} /><${Balance} /><${Compared} /><${Alike} /><${Trust} />
   </aside>` as VNode;
 }
 

@@ -1,0 +1,191 @@
+// What the model would say if one fact were changed: on average over many cases, with its interval, and for the case that is
+// open. Where a point moves most cases to where no one like them is known, lines are dashed and the ground is shaded.
+
+import { html } from "htm/preact";
+import type { VNode } from "preact";
+import { useEffect, useMemo } from "preact/hooks";
+import { axisOf, place } from "../../parts/curve";
+import { count } from "../../parts/format";
+import { at } from "./control";
+import { type Desk, useDesk } from "./desk";
+import { Progress } from "./flips";
+import { ticksBetween } from "./layout";
+import type { EffectFound } from "./panels";
+import { Read } from "./reading";
+import { useWidth } from "./width";
+
+const FAR = 0.5;
+const HEIGHT = 230;
+const TOP = 18;
+const BOTTOM = 34;
+const MOST_CATEGORIES = 16;
+const ROW = 24;
+
+const dense = (values: readonly (number | null)[] | null, n: number): Float64Array => Float64Array.from({ length: n }, (_, i) => values?.[i] ?? NaN);
+
+interface Read0 {
+  readonly points: readonly number[];
+  readonly mean: Float64Array;
+  readonly half: Float64Array;
+  readonly own: Float64Array;
+  readonly far: readonly boolean[];
+}
+
+function readEffect(found: EffectFound): Read0 {
+  const n = found.points.length;
+  const away = dense(found.away, n);
+  return {
+    points: found.points,
+    mean: dense(found.mean, n),
+    half: dense(found.errors, n).map((e) => (Number.isNaN(e) ? 0 : 1.96 * e)),
+    own: dense(found.own, n),
+    far: Array.from(away, (share) => share > FAR),
+  };
+}
+
+/** Runs of points that are, or are not, far away: neighbours share the point between them, which is far when either is. */
+export function runs(far: readonly boolean[]): { from: number; to: number; far: boolean }[] {
+  const out: { from: number; to: number; far: boolean }[] = [];
+  for (let k = 1; k < far.length; k += 1) {
+    const dashed = far[k - 1] || far[k];
+    const last = out[out.length - 1];
+    if (last?.far === dashed) last.to = k;
+    else out.push({ from: k - 1, to: k, far: dashed });
+  }
+  return out;
+}
+
+export function Effect({ column }: { column: number }): VNode | null {
+  const desk = useDesk();
+  const { panels, words, answers, meta } = desk;
+  const { case: id, edits } = desk.store.state.value;
+  const row = answers.current.value;
+  const live = panels.live.value;
+  useEffect(() => panels.wantEffect(column), [column, id, edits, row !== null, live]);
+  const shown = panels.effect.shown.value;
+  const mine = shown?.value.column === column ? shown.value : null;
+  if (!panels.offers("effects")) return null;
+  const stale = mine !== null && shown?.key !== panels.effect.wanted.value;
+  return html`<section class=${stale ? "gpart effect stale" : "gpart effect"} data-effect=${mine && !stale ? meta.columns[column].name : ""}>
+    <h2>If only ${words.name(column)} were different <${Read} part="effect" /></h2>
+    ${mine && html`<${Drawn} found=${mine} />`}
+    <${Progress} asked=${panels.effect} words=${`Moving ${words.name(column)} in many ${words.many}`} first=${!mine} />
+  </section>` as VNode;
+}
+
+/** The lowest and the highest of a line, in words; only where many like those moved are known. */
+function span(desk: Desk, column: number, read: Read0, line: Float64Array): string {
+  const known = Array.from(read.points.keys()).filter((k) => Number.isFinite(line[k]) && !read.far[k]);
+  if (!known.length) return "";
+  const { words } = desk;
+  const low = known.reduce((a, b) => (line[b] < line[a] ? b : a));
+  const high = known.reduce((a, b) => (line[b] > line[a] ? b : a));
+  if (words.level(line[low]) === words.level(line[high])) return `${words.level(line[low])} whatever its value`;
+  const where = (k: number): string => words.small(column, read.points[k]);
+  return `from ${words.level(line[low])} (${where(low)}) to ${words.level(line[high])} (${where(high)})`;
+}
+
+function Drawn({ found }: { found: EffectFound }): VNode {
+  const desk = useDesk();
+  const { words, meta } = desk;
+  const { column } = found;
+  const [ref, width] = useWidth(400);
+  const read = useMemo(() => readEffect(found), [found]);
+  const categorical = meta.columns[column].kind === "categorical";
+  const id = desk.store.state.value.case;
+  const average = span(desk, column, read, read.mean);
+  const own = span(desk, column, read, read.own);
+  const said = average && `On average over ${words.people(found.rows)} the model would say ${average}${own && `; of case #${id} ${own}`}.`;
+  const some = read.far.some(Boolean);
+  return html`<div ref=${ref}>
+    ${said && html`<p class="cap" data-effect-said>${said}</p>`}
+    ${categorical ? html`<${Strips} read=${read} column=${column} width=${width} label=${said} />` : html`<${Lines} read=${read} column=${column} width=${width} label=${said} rows=${found.rows} />`}
+    ${some && html`<p class="cap" data-effect-far>${categorical ? "Hollow" : "Dashed and shaded"}: more than half of these ${words.many} would be moved to where no one like them is known, so little stands behind it.</p>`}
+  </div>` as VNode;
+}
+
+function limits(desk: Desk, read: Read0): [number, number] {
+  const all = Array.from(read.mean.keys()).flatMap((k) => [read.mean[k] - read.half[k], read.mean[k] + read.half[k], read.own[k]]);
+  const known = all.filter(Number.isFinite);
+  const lo = Math.min(...known);
+  const hi = Math.max(...known);
+  const pad = Math.max((hi - lo) * 0.08, Math.abs(hi) * 1e-6, 1e-9);
+  return desk.words.regression ? [lo - pad, hi + pad] : [Math.max(0, lo - pad), Math.min(1, hi + pad)];
+}
+
+interface DrawnProps {
+  read: Read0;
+  column: number;
+  width: number;
+  label: string;
+}
+
+function Lines({ read, column, width, label, rows }: DrawnProps & { rows: number }): VNode {
+  const desk = useDesk();
+  const { words, answers } = desk;
+  const axis = useMemo(() => axisOf({ ...answers.curveColumn(column), grid: read.points, minimum: null, maximum: null }, []), [read]);
+  const [lo, hi] = limits(desk, read);
+  const ticks = ticksBetween(lo, hi, 4);
+  const left = 16 + Math.max(0, ...ticks.map((t) => words.tick(t, "probability").length)) * 6.4;
+  const x = (v: number): number => left + place(axis, v) * (width - left - 12);
+  const y = (v: number): number => TOP + ((hi - v) / (hi - lo || 1)) * (HEIGHT - TOP - BOTTOM);
+  const xs = axis.stops.map(x);
+  const path = (line: Float64Array, from: number, to: number): string => {
+    const parts: string[] = [];
+    for (let k = from; k <= to; k += 1) if (Number.isFinite(line[k])) parts.push(`${xs[k].toFixed(1)} ${y(line[k]).toFixed(1)}`);
+    return parts.length > 1 ? `M${parts.join("L")}` : "";
+  };
+  const edge = read.mean.map((v, k) => v + read.half[k]);
+  const under = read.mean.map((v, k) => v - read.half[k]);
+  const n = xs.length;
+  const band = n > 1 ? `${path(edge, 0, n - 1)}L${Array.from({ length: n }, (_, k) => `${xs[n - 1 - k].toFixed(1)} ${y(under[n - 1 - k]).toFixed(1)}`).join("L")}Z` : "";
+  const pieces = runs(read.far);
+  const now = answers.current.value?.[column] ?? NaN;
+  const here = at({ axis, values: read.own, missing: NaN }, now);
+  const ends = axis.byRank ? [0, 0.25, 0.5, 0.75, 1].map((q) => axis.stops[Math.round(q * (n - 1))]) : ticksBetween(axis.lo, axis.hi, 5);
+  // Names stand where the two lines are furthest apart, each on its free side.
+  const inner = Array.from({ length: n }, (_, k) => k).filter((k) => xs[k] > left + 60 && xs[k] < width - 72 && Number.isFinite(read.mean[k]));
+  const gap = (k: number): number => Math.abs((read.own[k] || 0) - read.mean[k]);
+  const spot = inner.length ? inner.reduce((a, b) => (gap(b) > gap(a) ? b : a)) : n - 1;
+  const mineAbove = !(read.own[spot] < read.mean[spot]);
+  const beside = (v: number, above: boolean): number => Math.max(10, Math.min(HEIGHT - BOTTOM - 4, y(v) + (above ? -9 : 18)));
+  const margin = inner.length ? "middle" : "end";
+  return html`<svg width=${width} height=${HEIGHT} role="img" aria-label=${label}>
+    ${pieces.filter((p) => p.far).map((p) => html`<rect x=${xs[p.from]} y=${TOP} width=${xs[p.to] - xs[p.from]} height=${HEIGHT - TOP - BOTTOM} class="far" />`)}
+    ${ticks.map((t) => html`<path d=${`M${left} ${y(t)}H${width - 12}`} class="line" /><text x=${left - 8} y=${y(t) + 4} text-anchor="end">${words.tick(t, "probability")}</text>`)}
+    ${band && html`<path d=${band} class="se" />`}
+    ${pieces.map((p) => html`<path d=${path(read.mean, p.from, p.to)} class=${p.far ? "mean gone" : "mean"} /><path d=${path(read.own, p.from, p.to)} class=${p.far ? "own gone" : "own"} />`)}
+    ${Number.isFinite(here) && html`<circle cx=${x(now)} cy=${y(here)} r="4" class="owndot" />`}
+    <text x=${xs[spot]} y=${beside(read.mean[spot] + (mineAbove ? -1 : 1) * read.half[spot], !mineAbove)} text-anchor=${margin} class="strong">average of ${count(rows)}</text>
+    ${Number.isFinite(read.own[spot]) && html`<text x=${xs[spot]} y=${beside(read.own[spot], mineAbove)} text-anchor=${margin} class="mine">case #${desk.store.state.value.case}</text>`}
+    ${[...new Set(ends)].map((v) => html`<text x=${x(v)} y=${HEIGHT - 12} text-anchor="middle">${words.value(column, v)}</text>`)}
+  </svg>` as VNode;
+}
+
+function Strips({ read, column, width, label }: DrawnProps): VNode {
+  const desk = useDesk();
+  const { words, answers } = desk;
+  const ordered = desk.meta.columns[column].ordered;
+  const order = Array.from(read.points.keys()).filter((k) => Number.isFinite(read.mean[k]));
+  if (!ordered) order.sort((a, b) => read.mean[b] - read.mean[a]);
+  const shown = order.slice(0, MOST_CATEGORIES);
+  const [lo, hi] = limits(desk, read);
+  const ticks = ticksBetween(lo, hi, 4);
+  const name = (k: number): string => words.value(column, read.points[k]);
+  const left = Math.min(width * 0.45, 12 + Math.max(0, ...shown.map((k) => name(k).length)) * 6.6);
+  const x = (v: number): number => left + ((v - lo) / (hi - lo || 1)) * (width - left - 20);
+  const height = shown.length * ROW + 26;
+  const now = answers.current.value?.[column] ?? NaN;
+  return html`<svg width=${width} height=${height} role="img" aria-label=${label}>
+    ${ticks.map((t) => html`<path d=${`M${x(t)} 0V${height - 24}`} class="line" /><text x=${x(t)} y=${height - 8} text-anchor="middle">${words.tick(t, "probability")}</text>`)}
+    ${shown.map((k, i) => {
+      const y = i * ROW + ROW / 2;
+      const mine = read.points[k] === now;
+      return html`<text x=${left - 10} y=${y + 4} text-anchor="end" class=${mine ? "mine" : "strong"}>${name(k)}</text>
+        <path d=${`M${x(read.mean[k] - read.half[k])} ${y}H${x(read.mean[k] + read.half[k])}`} class="mean wide" />
+        <circle cx=${x(read.mean[k])} cy=${y} r="3.4" class=${read.far[k] ? "point hollow" : "point ring"} />
+        ${Number.isFinite(read.own[k]) && html`<circle cx=${x(read.own[k])} cy=${y} r="4" class=${mine ? "owndot" : "owndot hollow"} />`}`;
+    })}
+  </svg>
+  <p class="cap">Black: the average with its 95% interval; plum: case #${desk.store.state.value.case}, filled where it is now.${order.length > shown.length ? ` The ${shown.length} highest of ${count(order.length)} values.` : ""}</p>` as unknown as VNode;
+}
