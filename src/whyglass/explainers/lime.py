@@ -17,7 +17,8 @@ def explain(ask: Ask) -> Attribution:
     """Explain rows by the coefficients of "same bin / same category as the case" in a weighted linear model around each.
 
     Numbers fall into the quartiles of the training rows, categories stand for themselves, and missing is a bin of its own. Columns are
-    drawn each on its own from the training rows; a draw's weight is the root of exp(-d^2 / width^2), d^2 being the number of columns
+    drawn each on its own from the training rows (the lime package draws numbers of a bin from a normal distribution cut to it, which
+    goes where no row is in skewed columns); a draw's weight is the root of exp(-d^2 / width^2), d^2 being the number of columns
     whose bin differs from the case's, and the width 0.75 times the root of the number of columns unless ``kernel_width`` says another.
     ``base_values`` are intercepts; values do not add up to the prediction.
 
