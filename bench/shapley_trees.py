@@ -178,7 +178,7 @@ def woodelf(quick: bool) -> str:
         return lambda rows: WoodelfExplainer(booster, table).shap_values(pd.DataFrame(rows, columns=names), verbose=False)
 
     def peer(known: np.ndarray | None) -> list[Peer]:
-        return [Peer("woodelf-explainer", theirs(known), len(rows), 10, tolerance=FLOAT32)]
+        return [Peer("woodelf-explainer", theirs(known), len(rows), 10, tolerance=1e-4 if known is None else FLOAT32)]
 
     both = _ours(booster, 0, "shap.tree.interventional", background=background, space="margin")
     found = [
@@ -186,7 +186,10 @@ def woodelf(quick: bool) -> str:
         Race(f"XGB {scale.trees} x 6 interventional, {len(background):,} background rows, incl. set-up", rows, both, peer(background)),
     ]
     return _page(
-        found, scale, "Both sides start from the bare booster each turn; woodelf-explainer reads data frames, which it is given made."
+        found,
+        scale,
+        "Both sides start from the bare booster each turn; woodelf-explainer reads data frames, which it is given made. Its path-dependent "
+        "values are off by some 1e-5 (xgboost itself and whyglass agree to 5e-06), so that race allows 1e-4.",
     )
 
 

@@ -88,4 +88,4 @@ def test_every_kind_of_value():
         + b"}"
     )
     assert ubjson.loads(raw) == {"a": True, "b": False, "c": None, "d": [7, 0.5], "e": "hi", "f": [3, -4]}
-    assert ubjson.loads(raw, frozenset("f"))["f"].dtype == np.int32
+    assert ubjson.loads(raw, frozenset("f"))["f"].tolist() == [3, -4]

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from whyglass.core.errors import ModelError
 
-_NUMBERS = {b"i": ">i1", b"U": ">u1", b"I": ">i2", b"l": ">i4", b"L": ">i8", b"d": ">f4", b"D": ">f8"}
+_FORMS = {b"i": ">i1", b"U": ">u1", b"I": ">i2", b"l": ">i4", b"L": ">i8", b"d": ">f4", b"D": ">f8"}
+_NUMBERS = {mark: np.dtype(form) for mark, form in _FORMS.items()}
 _LETTERS = {b"i": ">b", b"U": ">B", b"I": ">h", b"l": ">i", b"L": ">q", b"d": ">f", b"D": ">d"}
 _READERS = {mark: struct.Struct(form) for mark, form in _LETTERS.items()}
 _CONSTANTS = {b"T": True, b"F": False, b"Z": None, b"N": None}
@@ -24,7 +26,7 @@ def loads(raw: bytes, arrays: frozenset[str] = frozenset()) -> Any:
 
     Args:
         raw: All of its bytes.
-        arrays: Keys whose values stay NumPy arrays where they are numbers of one kind.
+        arrays: Keys whose values stay NumPy arrays (big-endian, not writable) where they are numbers of one kind.
 
     Returns:
         dict, str, int, float, bool, None, list.
@@ -98,34 +100,34 @@ class _Reader:
         found = {}
         while self.raw[self.at : self.at + 1] != b"}":
             key = self._text()
-            value = self.value(self.mark(), depth)
-            found[key] = value.tolist() if isinstance(value, np.ndarray) and key not in self.arrays else value
+            if self.raw[self.at : self.at + 2] == b"[$":
+                self.at += 1
+                numbers = self._numbers()
+                found[key] = numbers if key in self.arrays else numbers.tolist()
+            else:
+                found[key] = self.value(self.mark(), depth)
         self.at += 1
         return found
 
     def _array(self, depth: int) -> Any:
         head = self.raw[self.at : self.at + 1]
         if head == b"$":
-            return self._numbers()
+            return self._numbers().tolist()
         if head == b"#":
             self.at += 1
-            return [self._item(self.mark(), depth) for _ in range(self._length())]
+            return [self.value(self.mark(), depth) for _ in range(self._length())]
         found = []
         while (mark := self.mark()) != b"]":
-            found.append(self._item(mark, depth))
+            found.append(self.value(mark, depth))
         return found
 
-    def _item(self, mark: bytes, depth: int) -> Any:
-        value = self.value(mark, depth)
-        return value.tolist() if isinstance(value, np.ndarray) else value
-
-    def _numbers(self) -> Any:
-        kind = self.raw[self.at + 1 : self.at + 2]
-        if self.raw[self.at + 2 : self.at + 3] != b"#" or kind not in _NUMBERS:
-            raise ValueError(f"it holds an array of {kind!r}")
-        self.at += 3
+    def _numbers(self) -> NDArray[Any]:
+        raw, at = self.raw, self.at
+        form = _NUMBERS.get(raw[at + 1 : at + 2])
+        if form is None or raw[at + 2 : at + 3] != b"#":
+            raise ValueError(f"it holds an array of {raw[at + 1 : at + 2]!r}")
+        self.at = at + 3
         length = self._length()
-        form = np.dtype(_NUMBERS[kind])
-        found = np.frombuffer(self.raw, form, length, self.at)
+        found = np.frombuffer(raw, form, length, self.at)
         self.at += length * form.itemsize
-        return found.astype(form.newbyteorder("="))
+        return found
