@@ -1,6 +1,7 @@
 """LIME held to ridge regression on its own draws, to the enumeration of every draw there is, and to its own standard errors."""
 
 import itertools
+import threading
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from sklearn.metrics import r2_score
 import whyglass as wg
 from whyglass import facade
 from whyglass.core.ask import Ask
-from whyglass.core.executor import Executor
+from whyglass.core.executor import Cancelled, Executor
 from whyglass.core.model import Model
 from whyglass.core.schema import Column, Dataset, Schema
 from whyglass.explainers import lime_exact, pool
@@ -231,3 +232,23 @@ def test_bit_sets_are_the_codes():
     for column in range(COLUMNS):
         held = np.unpackbits(made.sets(column).view(np.uint8), axis=1, bitorder="little")[:, :130]
         assert np.array_equal(held, made.codes[:, column] == np.arange(made.bins.counts[column])[:, None])
+
+
+@pytest.mark.parametrize("sampling", ["pool", "exact", "local"])
+def test_progress_is_told_and_it_can_be_stopped(sampling):
+    wrapped, data = model(5, count=60), cases(5, 40)
+    told, stop = [], threading.Event()
+    options = {"params": {"sampling": sampling, "n_samples": 300}}
+    explained(wrapped, data, executor=Executor(1, progress=lambda done, total: told.append((done, total))), **options)
+    assert told[-1] == (40, 40)
+    stop.set()
+    with pytest.raises(Cancelled):
+        explained(wrapped, data, executor=Executor(1, cancel=stop), **options)
+
+
+@pytest.mark.parametrize("sampling", ["pool", "exact", "local"])
+def test_time_that_is_over_is_said_in_every_row(sampling):
+    why = explained(model(5, count=60), cases(5, 3), params={"sampling": sampling}, budget="0.0001ms")
+    assert all("time budget" in status for status in why.status)
+    assert np.isnan(why.values).all()
+    assert np.isnan(why.fidelity["r2"]).all()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,13 +25,18 @@ def explain(task: Task) -> Attribution:
         task.status.update(dict.fromkeys(task.rows.tolist(), reason))
         return result(task, found, {"drawn": 0})
     normal, drawn = _noise(task)
-    together, left_out = max(1, CELLS // (task.draws * max(1, task.columns))), 0
-    for start in range(0, len(task.rows), together):
-        rows = task.rows[start : start + together]
-        if not task.ask.budget.left():
-            task.status.update(dict.fromkeys(task.rows[start:].tolist(), OUT_OF_TIME))
-            break
-        left_out += _together(task, rows, np.stack([around(task, row, normal, drawn) for row in rows]), found)
+    together = max(1, CELLS // (task.draws * max(1, task.columns)))
+    ask = task.ask
+    executor = ask.executor if task.game.compiled else replace(ask.executor, threads=1)  # the user's model may not bear threads
+
+    def block(part: slice) -> int:
+        rows = task.rows[part]
+        if not ask.budget.left():
+            task.status.update(dict.fromkeys(rows.tolist(), OUT_OF_TIME))
+            return 0
+        return _together(task, rows, np.stack([around(task, row, normal, drawn) for row in rows]), found)
+
+    left_out = sum(executor.map(block, executor.blocks(len(task.rows), together)))
     return result(task, found, {"drawn": task.draws, "left_out": left_out})
 
 
