@@ -46,8 +46,9 @@ def rehearse(forest: Any) -> bool:
     steps = box_steps.steps_of(forest, boxes, edges)
     own = box_steps.cells(np.zeros((1, 1)), edges, steps.codes)
     regions = box_steps.whole(steps, edges)
-    box_steps.narrow_regions(steps, own, regions)
-    box_steps.leaves_of(steps, own, np.zeros((1, len(steps.roots)), np.int32))
+    leaves = np.zeros((1, len(steps.roots)), np.int32)
+    box_steps.leaves_of(steps, own, leaves)
+    box_steps.narrow_regions(steps, leaves, regions)
     gain = np.ascontiguousarray(forest.value.T)
     box_steps.hand_up(steps, gain[0])
     size = len(edges[0]) + 1

@@ -12,6 +12,7 @@ from whyglass.kernels.jit import compiled, inlined
 from whyglass.kernels.leaf_boxes import LeafBoxes, Longs, Words, ways_of, whole_sets
 
 FAR = np.iinfo(np.int32).max
+_ROWS = 256  # rows led down one tree before the next
 
 
 FEATURE, LEFT, RIGHT, CUT, GONE, SET, LEAF = range(7)
@@ -137,28 +138,36 @@ def land(steps: Steps, root: int, point: NDArray[np.int64]) -> int:
 
 
 @compiled
-def narrow_regions(steps: Steps, points: NDArray[np.int64], out: Regions) -> None:
-    """Narrow each row's box to what goes the same way as the row in every tree."""
-    for row in range(points.shape[0]):
+def leaves_of(steps: Steps, points: NDArray[np.int64], out: Ints) -> None:
+    """Write the leaf number of every row in every tree; a tree stays in the cache for a block of rows."""
+    for start in range(0, points.shape[0], _ROWS):
         for tree in range(steps.roots.shape[0]):
-            leaf = steps.nodes[land(steps, steps.roots[tree], points[row]), LEAF]
-            for e in range(steps.start[leaf], steps.start[leaf + 1]):
-                column, first = steps.entries[e, 0], steps.entries[e, 4]
-                out.box[row, column, 0] = max(out.box[row, column, 0], steps.entries[e, 1])
-                out.box[row, column, 1] = min(out.box[row, column, 1], steps.entries[e, 2])
-                out.box[row, column, 2] &= steps.entries[e, 3]
-                if first >= 0:
-                    at = steps.offsets[column]
-                    for word in range(at, steps.offsets[column + 1]):
-                        out.words[row, word] &= steps.words[first + word - at]
+            for row in range(start, min(start + _ROWS, points.shape[0])):
+                out[row, tree] = steps.nodes[land(steps, steps.roots[tree], points[row]), LEAF]
 
 
 @compiled
-def leaves_of(steps: Steps, points: NDArray[np.int64], out: Ints) -> None:
-    """Write the leaf number of every row in every tree."""
-    for row in range(points.shape[0]):
+def narrow_regions(steps: Steps, leaves: Ints, out: Regions) -> None:
+    """Narrow each row's box to what goes the same way as the row in every tree; ``leaves`` as ``leaves_of`` wrote them."""
+    for start in range(0, leaves.shape[0], _ROWS):
         for tree in range(steps.roots.shape[0]):
-            out[row, tree] = steps.nodes[land(steps, steps.roots[tree], points[row]), LEAF]
+            for row in range(start, min(start + _ROWS, leaves.shape[0])):
+                narrow_region(steps, leaves[row, tree], out, row)
+
+
+@inlined
+def narrow_region(steps: Steps, leaf: int, out: Regions, row: int) -> None:
+    """Narrow a row's box to a leaf's."""
+    for e in range(steps.start[leaf], steps.start[leaf + 1]):
+        column, first = steps.entries[e, 0], steps.entries[e, 4]
+        if first >= 0:
+            at = steps.offsets[column]
+            for word in range(at, steps.offsets[column + 1]):
+                out.words[row, word] &= steps.words[first + word - at]
+        else:
+            out.box[row, column, 0] = max(out.box[row, column, 0], steps.entries[e, 1])
+            out.box[row, column, 1] = min(out.box[row, column, 1], steps.entries[e, 2])
+            out.box[row, column, 2] &= steps.entries[e, 3]
 
 
 @compiled

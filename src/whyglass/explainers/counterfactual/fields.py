@@ -84,16 +84,19 @@ def _make(forest: Forest, grid: Grid, schema: Schema, ends: dict[int, set[float]
     steps = box_steps.steps_of(forest, boxes, edges)
     points = box_steps.cells(grid.rows, edges, steps.codes)
     _, first = np.unique(points, axis=0, return_index=True)
-    regions = box_steps.whole(steps, edges, len(first))
-    points = points[np.sort(first)]
-    box_steps.narrow_regions(steps, points, regions)
+    points, rows = points[np.sort(first)], grid.rows[np.sort(first)]
+    regions = box_steps.whole(steps, edges, len(points))
+    known = max(1, _LEAF_CELLS // max(1, len(steps.roots)))
+    leaves = np.zeros((0, len(steps.roots)), np.int32)
+    for start in range(0, len(points), known):
+        part = slice(start, start + known)
+        found = np.zeros((len(points[part]), len(steps.roots)), np.int32)
+        box_steps.leaves_of(steps, points[part], found)
+        box_steps.narrow_regions(steps, found, box_steps.Regions(regions.box[part], regions.words[part]))
+        leaves = found if start == 0 else leaves
     flat = np.concatenate([part.view(np.uint8).reshape(len(points), -1) for part in regions], axis=1)
     _, kept = np.unique(flat.view(np.dtype((np.void, flat.shape[1]))).ravel(), return_index=True)
     kept = np.sort(kept)
-    rows = grid.rows[np.sort(first)]
-    share = max(1, _LEAF_CELLS // max(1, len(steps.roots)))
-    leaves = np.zeros((min(len(points), share), len(steps.roots)), np.int32)
-    box_steps.leaves_of(steps, points[: len(leaves)], leaves)
     return Field(
         forest,
         grid,

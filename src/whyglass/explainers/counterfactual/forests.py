@@ -18,7 +18,7 @@ from whyglass.kernels import forest as sums
 BOXES = 16  # boxes worked on for each evaluation of the budget: about what a row costs a compiled model
 _TOGETHER = 512  # rows found before the model is asked about them
 _REFUSALS = 24  # rows that the model may answer otherwise than its trees before a search is given up
-_SEARCH = 0.7  # the share of a time budget that goes into the search; the rest is for asking the model
+_SEARCH = 0.7  # the share of a time budget that goes into the search as long as nobody knows how long the model takes
 COMPANY = "of the trees put it in one leaf with the same training row"
 
 
@@ -39,13 +39,16 @@ def by_trees(question: Question) -> None:
     goals = question.open_rows(said)
     field = field_of(forest, question.grid, ask.data.schema, question.facts)
     clock, rows = _Clock(question, len(goals)), list(goals)
-    for part in ask.executor.blocks(len(rows), _TOGETHER):
+    start, together = 0, _TOGETHER if ask.budget.deadline is None else ask.executor.workers
+    while start < len(rows):
+        part = slice(start, min(start + together, len(rows)))
         hunts = {row: Hunt(aim_of(field, goals[row]), question.facts, ask.data.matrix[row], question.plausible) for row in rows[part]}
         while hunts:
             clock.round(hunts)
-            hunts = _asked(question, hunts)
+            hunts = clock.timed(_asked, hunts)
         if ask.executor.progress is not None:
             ask.executor.progress(part.stop, len(rows))
+        start, together = part.stop, min(2 * together, _TOGETHER)
     _company(question, field)
 
 
@@ -55,9 +58,20 @@ class _Clock:
     def __init__(self, question: Question, rows: int) -> None:
         self._question = question
         self._waiting = rows
-        end = question.ask.budget.deadline
-        now = time.monotonic()
+        self._call = 0.02  # seconds that asking the model took
+        self._start = 0.0  # seconds that the first answer of a row took, at most so far
+        end, now = question.ask.budget.deadline, time.monotonic()
+        self._deadline = end
         self._end = None if end is None else now + _SEARCH * (end - now)
+
+    def timed(self, ask: Callable[[Question, dict[int, Hunt]], dict[int, Hunt]], hunts: dict[int, Hunt]) -> dict[int, Hunt]:
+        """Ask the model about the rows found, and keep as much time free as that took."""
+        start = time.monotonic()
+        open_ = ask(self._question, hunts)
+        self._call = max(self._call, time.monotonic() - start)
+        if self._deadline is not None:
+            self._end = self._deadline - 2 * self._call
+        return open_
 
     def round(self, hunts: dict[int, Hunt]) -> None:
         """Search for each of some rows once."""
@@ -75,10 +89,12 @@ class _Clock:
         missing = question.count - len(question.found[row])
         if not question.found[row] and not hunt.dead:
             self._waiting -= 1
-        if self._end is not None and time.monotonic() >= self._end:
+        begun = time.monotonic()
+        if self._end is not None and begun + self._start >= self._end:
             hunt.give_up()
             return
         hunt.start()
+        self._start = max(self._start, time.monotonic() - begun)
         boxes = (BOXES * question.ask.budget.evaluations - hunt.worked) // missing
         hunt.prove(max(1, boxes), self._until(self._waiting // question.ask.executor.workers + 1))
 
@@ -130,7 +146,7 @@ def _late(question: Question, row: int) -> None:
 def _note(question: Question, row: int, hunt: Hunt) -> None:
     """Why there is nothing, or nothing more."""
     have = len(question.found[row])
-    if not hunt.proven_none and not hunt.worked:
+    if hunt.late:
         _late(question, row)
         return
     if hunt.proven_none:

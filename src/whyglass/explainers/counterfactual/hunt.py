@@ -16,7 +16,7 @@ from whyglass.kernels.box_parts import Problem, Wanted
 
 Array = NDArray[np.float64]
 _SEEDS = 6  # projections that are reverted greedily
-_SLICE = 256  # boxes worked on between two looks at the clock
+_SLICE = 4  # boxes worked on between two looks at the clock
 _ROOM = 64 * 2**20  # bytes of open boxes that one row may hold
 _AIMS = 8  # goals laid over one field
 _BOUNDED = 3  # rival classes that bound boxes
@@ -100,6 +100,7 @@ class Hunt:
         dead: Points that the model answers otherwise than the forest.
         lead: The nearest found by the present search.
         proven_none: Whether it showed that there is nothing.
+        late: Whether there was no time to search.
         worked: Boxes worked on so far.
     """
 
@@ -110,6 +111,7 @@ class Hunt:
     stays: list[NDArray[np.int64]] = field(default_factory=list)
     dead: list[NDArray[np.int64]] = field(default_factory=list)
     proven_none: bool = False
+    late: bool = False
     worked: int = 0
 
     def __post_init__(self) -> None:
@@ -119,22 +121,38 @@ class Hunt:
         self._keeps = np.array([self.facts.allows(j, float(v), np.array([v]))[0] for j, v in enumerate(self.row)])
         self._problem = self._pose()
         self._order = self.aim.regions
+        self._done = False
         self.lead: Lead | None = None
 
     def start(self) -> None:
         """Find by projections and greedy reverts; ``lead`` is None where they find nothing, as always when ``plausible``."""
         self._problem = self._pose()
-        self.lead, self.proven_none = None, False
+        self.lead, self.proven_none, self.late = None, False, False
+        self._done = self.plausible and not self.facts.clauses and not self.stays
         self._work.money[box_parts.LIMIT] = np.inf
-        least = np.full(0 if self.plausible else _SEEDS, np.inf)
+        wanted = 1 + len(self.dead) if self._done else 0 if self.plausible else _SEEDS
+        least = np.full(wanted, np.inf)
         costs = box_search.price_regions(self._problem, self._work, self.aim.field.regions, self.aim.regions, least)
         self._order = self.aim.regions[np.argsort(costs, kind="stable")][: int(np.isfinite(costs).sum())]
-        if not self.plausible:
+        if self._done:
+            self._nearest_region()
+        elif not self.plausible:
             self.lead = self._reverted(self._order)
 
     def give_up(self) -> None:
         """Find nothing, for want of time."""
-        self.lead, self.proven_none = None, False
+        self.lead, self.proven_none, self.late = None, False, True
+
+    def _nearest_region(self) -> None:
+        """Where no constraint ties columns to each other, the cheapest region that holds a training row is the answer."""
+        dead = {tuple(cells.tolist()) for cells in self.dead}
+        for region in self._order:
+            box_search.settle_region(self._problem, self._work, self.aim.field.regions, int(region))
+            if tuple(self._work.at.tolist()) not in dead:
+                cost = float(self._work.money[box_parts.COST])
+                self.lead = self._here(cost, cost)
+                return
+        self.proven_none = True
 
     def _open(self) -> box_search.Store:
         """The boxes to begin with: everything, or each region that holds a training row."""
@@ -193,9 +211,11 @@ class Hunt:
             boxes: How many boxes may be worked on.
             go_on: Asked between slices of work.
         """
+        if self._done:
+            return
         store, work = self._open(), self._work
         status = box_search.UNFINISHED
-        while status == box_search.UNFINISHED and boxes > 0 and go_on():
+        while status == box_search.UNFINISHED and boxes > 0 and (go_on() or not self.worked):
             part = min(_SLICE, boxes)
             before = int(store.counts[box_search.EXPANDED])
             status = box_search.search(self._problem, store, work, part)
