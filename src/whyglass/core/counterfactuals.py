@@ -30,8 +30,8 @@ class Counterfactual:
         valid: Whether the model, asked about this very row, says what was wanted.
         proven: Whether no nearer row exists under the constraints on the grid of values seen in training.
         gap: How much nearer an undiscovered one could be, in units of distance; 0 when proven, inf when nothing is known.
-        plausibility: A share and what it is a share of, in words: "of the trees' leaf regions hold a training row", or "of the
-            training rows lie in thinner surroundings".
+        plausibility: A share and what it is a share of, in words: "of the trees put it in one leaf with the same training row" (1
+            in a live region), or "of the training rows lie in thinner surroundings".
         schema: The columns.
         frame: The caller's kind of frame.
     """
