@@ -408,3 +408,18 @@ def test_a_precision_just_missed_everywhere_is_claimed_no_more_often_than_permit
 def test_bounds_that_forget_the_looks_claim_too_much(monkeypatch):
     monkeypatch.setattr("whyglass.explainers.anchors.hunt.shown", lambda hits, draws, _, share: hits / draws >= share)
     assert share_met(*coin(0.945)) > 0.05
+
+
+def test_conditions_that_chance_put_there_are_let_go():
+    rng = np.random.default_rng(2)
+    X = pd.DataFrame(rng.normal(size=(4000, 25)), columns=[f"x{k}" for k in range(25)])
+
+    def two(X):
+        p = 1 / (1 + np.exp(-4 * (X["x0"] + X["x1"]).to_numpy(float)))
+        return np.column_stack([1 - p, p])
+
+    found = wg.explain(wg.wrap(two, X, task="classification", outputs=["no", "yes"]), X.iloc[:30], method="anchors")
+    met = [r for r in found.rules if r.met]
+    assert len(met) >= 12
+    assert all({"x0", "x1"} & {p.feature for p in r.predicates} for r in met)
+    assert np.mean([sum(p.feature not in {"x0", "x1"} for p in r.predicates) for r in met]) <= 0.3

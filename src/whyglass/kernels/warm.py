@@ -134,8 +134,8 @@ def call_rest() -> None:
 
 def _rules() -> None:
     """Look for one rule of one condition among one word of rows."""
-    ones, sides = np.ones((1, 1), np.int64), np.zeros(1, np.int32)
-    one = bitsets.Conditions(ones, ones[0], ones[0].copy(), sides, sides)
+    ones, sides = np.ones((1, 1), np.uint64), np.zeros(1, np.int32)
+    one = bitsets.Conditions(ones, ones[0], np.ones(1, np.int64), sides, sides)
     bitsets.best_rules(one, np.array([0.5]), columns=1, visits=1, least=1)
     bitsets.count_each(one.sets, one.good, 1, np.zeros((1, 4), np.int64))
 

@@ -139,7 +139,7 @@ def _mixed(question: Question, world: World, cases: Sequence[Case]) -> dict[int,
             continue
         worst, widest = max(each, key=lambda pair: pair[0], default=(0.0, None))
         held = f"even with every allowed column held to the row's own bin or category the model says {case.goal.name} in only"
-        share = percent(whole.hits / whole.draws)
+        share = f"{100 * whole.hits / whole.draws:.1f} %"
         if widest is not None and worst >= _MIXED:
             out[case.row] = (
                 f"{held} {share} of draws: the bin {widest.text} mixes answers most (moved within it alone, {percent(worst)} change)"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from whyglass.core.rules import Predicate
 from whyglass.core.schema import Schema
 from whyglass.explainers.anchors.world import LOWER, UPPER, WHOLE, Condition, World
-from whyglass.kernels.bitsets import Conditions, Found, best_rules, count_each
+from whyglass.kernels.bitsets import Conditions, Found, Words, best_rules, count_each
 
 Array = NDArray[np.float64]
 Bits = NDArray[np.bool_]
@@ -20,6 +20,8 @@ _VISITS = 50_000
 _CONDITIONS = 48  # most promising ones that are combined with each other
 _LEAST = 0.004  # share of the searched training rows that a rule must hold for
 _DOUBT = 1.0
+_WORSE = 3.0  # standard errors by which the rows that a condition keeps out must be worse, for the condition to stay
+_WIDER = 0.3  # share by which a rule must widen for a condition to be let go
 _KEPT = 2  # rules for each precision
 
 
@@ -61,6 +63,45 @@ class Shelf:
     def _candidate(self, found: Found, level: int, k: int) -> Candidate:
         rule = tuple(self.conditions[c] for c in found.rules[level, k] if c >= 0)
         return Candidate(rule, found.rows[level, k] / self.first, float(found.share[level, k]))
+
+
+def trimmed(world: World, candidate: Candidate, good: Words) -> Candidate:
+    """A rule without the conditions that chance may have put there: those whose absence lets in many rows that are no worse.
+
+    Args:
+        world: The rows.
+        candidate: The rule.
+        good: The rows for which the model says the same, as a bit set of the table.
+
+    Returns:
+        The rule, shorter or the same.
+    """
+    rule = list(candidate.rule)
+    counts = _without(world, rule, good)
+    while len(rule) > 1:
+        rows, missed = counts[:, [0, 2]].sum(axis=1), (counts[:, [0, 2]] - counts[:, [1, 3]]).sum(axis=1)
+        more, share = rows[1:] - rows[0], missed[1:] / np.maximum(rows[1:], 1)
+        spread = np.sqrt(np.maximum(share * (1.0 - share), 1e-9) * (1.0 / max(rows[0], 1) + 1.0 / np.maximum(more, 1)))
+        worse = ((missed[1:] - missed[0]) / np.maximum(more, 1) - missed[0] / max(rows[0], 1)) / spread
+        worse[more < _WIDER * rows[0]] = np.inf  # so few that hardly anything is lost by keeping them out
+        least = int(np.argmin(worse))
+        if worse[least] >= _WORSE:
+            break
+        del rule[least]
+        counts = _without(world, rule, good)
+    if len(rule) == len(candidate.rule):
+        return candidate
+    shares = counts[0, [1, 3]] / (counts[0, [0, 2]] + _DOUBT)
+    return Candidate(tuple(rule), counts[0, 0] / world.first, float(shares.mean() if len(world.table) > world.first else shares[0]))
+
+
+def _without(world: World, rule: Sequence[Condition], good: Words) -> NDArray[np.int64]:
+    """Rows and good rows of a rule, then of what is left of it without each of its conditions: as ``count_each`` gives them."""
+    own = np.array([world.set(c) for c in rule])
+    sets = [np.bitwise_and.reduce(np.delete(own, k, axis=0), axis=0) for k in range(len(rule))] if len(rule) > 1 else []
+    counts = np.zeros((1 + len(sets), 4), np.int64)
+    count_each(np.array([np.bitwise_and.reduce(own), *sets]), good, world.blocks, counts)
+    return counts
 
 
 def true_of(world: World, x: Array, columns: Sequence[int]) -> list[Condition]:

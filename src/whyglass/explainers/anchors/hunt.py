@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from whyglass.core.rules import Predicate
 from whyglass.explainers.anchors.bounds import fewest, lower, shown, upper
-from whyglass.explainers.anchors.candidates import Candidate, predicates, shelf
+from whyglass.explainers.anchors.candidates import Candidate, predicates, shelf, trimmed
 from whyglass.explainers.anchors.draws import Look, Seen, ask_about, under
 from whyglass.explainers.anchors.question import Goal, Question
 from whyglass.explainers.anchors.world import Condition, World
@@ -33,6 +33,7 @@ CHECK_SHARE = 0.8  # of the draws left that one check may use
 LOWER_END = 0.8  # of the permitted error that the lower end of an interval gets: it is the one that a rule is held to
 SMALL = 0.002  # coverage added to every candidate's, so that a rule for very few rows is still weighed by its chance
 SURE = 3.0  # power of the chance to pass: a check that fails costs draws too
+HOPE = 0.5  # standard errors that a check may lack, half way, of what it needs
 UNLIKELY = 0.03  # chance below which no further check is begun
 HELD_RULES = 4  # rules checked on held-out rows
 _LEAST_TRY = 8
@@ -164,6 +165,7 @@ def _first(question: Question, world: World, case: Case) -> None:
     laid = shelf(world, case.x, case.good, case.columns)
     allowed = 1.0 - question.precision
     case.ladder = laid.best([1.0 - miss * allowed for miss in MISSES], question.most)
+    case.ladder = [[trimmed(world, candidate, laid.packed.good) for candidate in step] for step in case.ladder]
     base = case.base(world)
     if base >= question.precision:
         case.trials[()] = Trial(Candidate((), 1.0, base))
@@ -306,7 +308,7 @@ def _may_still_pass(question: Question, case: Case, check: Check, draws: int, er
         return False
     needed = passing(draws, LOWER_END * error * LOOKS[-1][1], question.precision)
     spread = math.sqrt(check.share * (1.0 - check.share) / check.draws)
-    return check.share + spread >= needed
+    return check.share + HOPE * spread >= needed
 
 
 def add(case: Case, check: Check, seen: Seen) -> None:
