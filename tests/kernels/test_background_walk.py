@@ -204,7 +204,7 @@ def test_nothing_to_explain_and_nothing_to_explain_with():
         background_walk.values(forest, X, background[:0])
 
 
-PLAIN = "def compiled(function):\n    return function\n\n\ninlined = compiled\n"
+PLAIN = "def compiled(function):\n    return function\n\n\ninlined = bare = compiled\n"
 MUTANTS = [
     ("background_segments", "<= threshold else 0", "< threshold else 0", "rows on a threshold go right"),
     ("background_segments", "(start, middle) if side == 0 else (middle, stop)", "(start, middle)", "the right child takes left rows"),

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from whyglass.kernels.bits import BITS, count_bits, lowest_bit
 from whyglass.kernels.forest import Floats, Ints
-from whyglass.kernels.jit import inlined
+from whyglass.kernels.jit import bare
 
 Words = NDArray[np.int64]
 
@@ -106,7 +106,7 @@ def weights() -> Weights:
     )
 
 
-@inlined
+@bare
 def write_flags(leaf: Leaf, alive: Words, fails: Words, slots: int) -> None:
     """Write fail masks of the background rows alive as numbers."""
     padded = (slots + 7) // 8 * 8
@@ -120,7 +120,7 @@ def write_flags(leaf: Leaf, alive: Words, fails: Words, slots: int) -> None:
                 leaf.flag[b, j] = (mask >> j) & 1
 
 
-@inlined
+@bare
 def count_pairs(leaf: Leaf, rule: Weights, alive: Words, fails: Words, mask: int) -> tuple[int, float]:
     """List the background rows alive for a class with their weights; how many they are, and what failed players lose."""
     failed = count_bits(mask)
@@ -138,7 +138,7 @@ def count_pairs(leaf: Leaf, rule: Weights, alive: Words, fails: Words, mask: int
     return found, lost
 
 
-@inlined
+@bare
 def from_pairs(leaf: Leaf, rule: Weights, background: tuple[Words, Words], mask: int, slots: int) -> None:
     """Values of a class, background row by background row, into the first row of ``leaf.vector``."""
     found, lost = count_pairs(leaf, rule, background[0], background[1], mask)
@@ -163,13 +163,13 @@ def from_pairs(leaf: Leaf, rule: Weights, background: tuple[Words, Words], mask:
             leaf.vector[0, j] = -lost
 
 
-@inlined
+@bare
 def table_pays(pairs: int, slots: int) -> bool:
     """Whether a table over all masks of a path is cheaper than so many pairs."""
     return slots <= MOST_TABLE and pairs > _TABLE_COST * slots * (1 << slots)
 
 
-@inlined
+@bare
 def write_table(leaf: Leaf, rule: Weights, alive: Words, fails: Words, slots: int) -> None:
     """For every set U of players and node t: the sum of t^|G| over the background rows alive with G within U."""
     table, size = leaf.table, 1 << slots
@@ -190,7 +190,7 @@ def write_table(leaf: Leaf, rule: Weights, alive: Words, fails: Words, slots: in
                     table[at + half, q] += table[at, q]
 
 
-@inlined
+@bare
 def from_table(leaf: Leaf, rule: Weights, mask: int, slots: int) -> None:
     """Values of a class from the table, into the first row of ``leaf.vector``."""
     table, failed = leaf.table, count_bits(mask)
@@ -209,7 +209,7 @@ def from_table(leaf: Leaf, rule: Weights, mask: int, slots: int) -> None:
             leaf.vector[0, j] = total
 
 
-@inlined
+@bare
 def pairs_out(leaf: Leaf, mask: int, slots: int, lost: float, out: float) -> None:
     """Into ``leaf.vector`` what players that a class fails lose, and their pairs with one another and with all others."""
     vector, cross = leaf.vector, leaf.cross
@@ -226,7 +226,7 @@ def pairs_out(leaf: Leaf, mask: int, slots: int, lost: float, out: float) -> Non
                 vector[i, j] = -cross[j]
 
 
-@inlined
+@bare
 def two_by_two(leaf: Leaf, rule: Weights, background: tuple[Words, Words], mask: int, slots: int) -> None:
     """Values of a class on the diagonal of ``leaf.vector`` and interaction indices above it."""
     vector, cross, failed, lost, out = leaf.vector, leaf.cross, count_bits(mask), 0.0, 0.0

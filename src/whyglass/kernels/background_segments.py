@@ -27,9 +27,9 @@ from whyglass.kernels.background_leaf import (
     write_flags,
     write_table,
 )
-from whyglass.kernels.bits import BITS, count_bits, lowest_bit
+from whyglass.kernels.bits import BITS, add_four, count_bits, lowest_bit
 from whyglass.kernels.forest import Floats, Ints, Trees, goes_left
-from whyglass.kernels.jit import compiled, inlined
+from whyglass.kernels.jit import bare, compiled, inlined
 
 START, STOP, MIDDLE, OWNER, ALIVE = range(5)
 NODE, STAGE, SLOT, FRESH, SLOTS = range(5)
@@ -50,7 +50,7 @@ class Rules(NamedTuple):
     """
 
     players: Ints
-    count: int
+    count: int  # type: ignore[assignment]  # a tuple counts too
     live: NDArray[np.uint8]
     narrow: NDArray[np.uint8]
     levels: int
@@ -71,6 +71,7 @@ class Scene(NamedTuple):
         Z: float64 (features, background), feature-major.
         phi: float64 (rows, outputs, targets), sums over the background rows. Targets are the players, or players x players
             with the values on the diagonal, and as many more as make them a multiple of four.
+        output: the first output that the tree being walked adds to.
     """
 
     trees: Trees
@@ -80,6 +81,7 @@ class Scene(NamedTuple):
     X: Floats
     Z: Floats
     phi: Floats
+    output: int
 
 
 class Work(NamedTuple):
@@ -171,7 +173,7 @@ def make_work(rules: Rules, rows: int, background: int, cells: int) -> Work:
     )
 
 
-@inlined
+@bare
 def cut(scene: Scene, work: Work, node: int, start: int, stop: int) -> int:
     """Bring the rows of a segment that go left to its front; where the others begin."""
     trees, X = scene.trees, scene.X
@@ -193,7 +195,7 @@ def cut(scene: Scene, work: Work, node: int, start: int, stop: int) -> int:
     return low
 
 
-@inlined
+@bare
 def open_node(scene: Scene, work: Work, level: int) -> None:
     """Route background rows and rows at an inner node, and give its player a slot."""
     trees, Z = scene.trees, scene.Z
@@ -222,7 +224,7 @@ def open_node(scene: Scene, work: Work, level: int) -> None:
             work.segment[s, MIDDLE] = cut(scene, work, node, work.segment[s, START], work.segment[s, STOP])
 
 
-@inlined
+@bare
 def put(work: Work, to: int, of: int, span: tuple[int, int], alive: int) -> None:
     """Write a segment that keeps its parent's sums when it keeps its rows."""
     segment, (start, stop) = work.segment, span
@@ -232,7 +234,7 @@ def put(work: Work, to: int, of: int, span: tuple[int, int], alive: int) -> None
     work.touched[to] = 0
 
 
-@inlined
+@bare
 def still_alive(work: Work, to: int, of: int, slot: int, level: int) -> bool:
     """Into a segment's set: its parent's without the background rows that fail a player; whether any is left."""
     row, some = work.segment[of, ALIVE], 0
@@ -247,7 +249,7 @@ def still_alive(work: Work, to: int, of: int, slot: int, level: int) -> bool:
     return some != 0
 
 
-@inlined
+@bare
 def join(work: Work, row: int, level: int) -> None:
     """Add a segment's set to the union of its level."""
     alive, union = work.alive, work.union
@@ -257,7 +259,7 @@ def join(work: Work, row: int, level: int) -> None:
         union[level, w], union[level, w + 1], union[level, w + 2], union[level, w + 3] = a, b, c, d
 
 
-@inlined
+@bare
 def descend(work: Work, level: int, side: int) -> bool:
     """Write the segments of a child; whether there are any."""
     slot = int(work.at[level, SLOT])
@@ -296,10 +298,10 @@ def descend(work: Work, level: int, side: int) -> bool:
             b = w * BITS + lowest_bit(low)
             work.fails[below, b] = work.fails[level, b] | (0 if passes & low else bit)
     work.at[below, SLOTS] = work.at[level, SLOTS] + work.at[level, FRESH]
-    return to > work.first[below]
+    return bool(to > work.first[below])
 
 
-@inlined
+@bare
 def classes_of(work: Work, level: int) -> tuple[int, int]:
     """Chain the segments of a leaf that fail the same players; how many classes, and pairs of a class and a background row."""
     count, pairs, last = 0, 0, work.hash.shape[0] - 1
@@ -323,7 +325,7 @@ def classes_of(work: Work, level: int) -> tuple[int, int]:
     return count, pairs
 
 
-@inlined
+@bare
 def add(rules: Rules, work: Work, slots: int, out: Floats, value: float) -> None:
     """Add a class's vector, times a leaf's value, to sums by player."""
     if not rules.pairs:
@@ -337,7 +339,7 @@ def add(rules: Rules, work: Work, slots: int, out: Floats, value: float) -> None
             out[min(p, q) * rules.count + max(p, q)] += value * work.leaf.vector[i, j]
 
 
-@inlined
+@bare
 def give(scene: Scene, work: Work, level: int, class_: int) -> None:
     """Hand a class's vector to its segments, or at once to their rows."""
     value, rules, phi = scene.trees.value, scene.rules, scene.phi
@@ -347,7 +349,7 @@ def give(scene: Scene, work: Work, level: int, class_: int) -> None:
         if rules.direct:
             for i in range(work.segment[s, START], work.segment[s, STOP]):
                 for k in range(width):
-                    add(rules, work, slots, phi[work.order[i], k], value[node, k])
+                    add(rules, work, slots, phi[work.order[i], scene.output + k], value[node, k])
         else:
             owner = work.segment[s, OWNER]
             if work.touched[owner] == 0:
@@ -358,7 +360,7 @@ def give(scene: Scene, work: Work, level: int, class_: int) -> None:
         s = work.following[s]
 
 
-@inlined
+@bare
 def answer_leaf(scene: Scene, work: Work, level: int) -> None:
     """Add a leaf to all segments that reach it."""
     rule, pairwise = scene.rule, scene.rules.pairs
@@ -381,7 +383,7 @@ def answer_leaf(scene: Scene, work: Work, level: int) -> None:
         give(scene, work, level, class_)
 
 
-@inlined
+@bare
 def close(scene: Scene, work: Work, level: int) -> None:
     """Leave a node: hand the sums of the segments cut for it to their rows, and forget its player if it was new."""
     trees, phi = scene.trees, scene.phi
@@ -394,21 +396,18 @@ def close(scene: Scene, work: Work, level: int) -> None:
         else:
             for w in range(work.kept.shape[1]):
                 work.passed[slot, w] = work.kept[level, w]
-    sums = work.sums
+    sums, order, each = work.sums, work.order, phi.shape[1] * targets
     for s in range(work.first[level], work.first[level + 1]):
         if work.touched[s] == 0:
             continue
+        of = s * width * targets
         for i in range(work.segment[s, START], work.segment[s, STOP]):
-            row = work.order[i]
-            for k in range(width):
-                for j in range(0, targets, 4):
-                    at = k * targets + j
-                    a, b = phi[row, k, j] + sums[s, at], phi[row, k, j + 1] + sums[s, at + 1]
-                    c, d = phi[row, k, j + 2] + sums[s, at + 2], phi[row, k, j + 3] + sums[s, at + 3]
-                    phi[row, k, j], phi[row, k, j + 1], phi[row, k, j + 2], phi[row, k, j + 3] = a, b, c, d
+            to = order[i] * each + scene.output * targets
+            for j in range(0, width * targets, 4):
+                add_four(phi, to + j, sums, of + j)
 
 
-@inlined
+@bare
 def walk_tree(scene: Scene, work: Work, tree: int) -> None:
     """Walk one tree with all rows and background rows."""
     trees, live = scene.trees, scene.rules.live
@@ -449,4 +448,4 @@ def walk_trees(scene: Scene, first: int, end: int) -> None:
     for tree in range(first, end):
         if rules.narrow[tree] and rules.live[trees.roots[tree]]:
             output = max(trees.tree_output[tree], 0)
-            walk_tree(Scene(trees, rules, scene.rule, scene.beta, scene.X, scene.Z, phi[:, output : output + width]), work, tree)
+            walk_tree(Scene(trees, rules, scene.rule, scene.beta, scene.X, scene.Z, phi, output), work, tree)

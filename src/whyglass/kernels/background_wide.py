@@ -8,7 +8,7 @@ import numpy as np
 
 from whyglass.kernels.background_segments import Scene
 from whyglass.kernels.forest import Floats, Ints, goes_left
-from whyglass.kernels.jit import compiled, inlined
+from whyglass.kernels.jit import bare, compiled
 
 _NODE, _TRAIL, _PLAYER = range(3)
 
@@ -27,7 +27,7 @@ class Pair(NamedTuple):
     stack: Ints
 
 
-@inlined
+@bare
 def credit(scene: Scene, node: int, trail: Ints, count: int, out: Floats) -> None:
     """Add a leaf for the players on the trail: (player, 1 when it must be in the coalition, else 0)."""
     beta, rules, value = scene.beta, scene.rules, scene.trees.value
@@ -50,7 +50,7 @@ def credit(scene: Scene, node: int, trail: Ints, count: int, out: Floats) -> Non
                 out[k, min(p, q) * rules.count + max(p, q)] += v * (same if own == other else -beta[a - 1, c - 1])
 
 
-@inlined
+@bare
 def back_to(pair: Pair, count: int, wanted: int) -> int:
     """Take players off the trail until so many are left."""
     while count > wanted:
@@ -59,14 +59,14 @@ def back_to(pair: Pair, count: int, wanted: int) -> int:
     return wanted
 
 
-@inlined
+@bare
 def put_on(pair: Pair, count: int, player: int, own: int) -> int:
     """Put a player on the trail."""
     pair.state[player], pair.trail[count, 0], pair.trail[count, 1] = own, player, own
     return count + 1
 
 
-@inlined
+@bare
 def walk_pair(scene: Scene, pair: Pair, root: int, row: int, out: Floats) -> None:
     """Add one tree for one row and all background rows."""
     trees, live, stack, state = scene.trees, scene.rules.live, pair.stack, pair.state

@@ -28,3 +28,12 @@ def inlined(function: Kernel) -> Kernel:
     """Compile into every kernel that calls it: passing a dozen arrays to a real call costs more than most helpers do."""
     made: Kernel = numba.njit(nogil=True, error_model="numpy", forceinline=True)(function)
     return made
+
+
+def bare(function: Kernel) -> Kernel:
+    """Inline as ``inlined`` does, without counting references: only for helpers that make no array.
+
+    Every view of an array otherwise counts its owner up and down, an atomic operation each: a quarter of a walk's time.
+    """
+    made: Kernel = numba.njit(nogil=True, error_model="numpy", forceinline=True, _nrt=False)(function)
+    return made
