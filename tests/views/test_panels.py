@@ -129,7 +129,7 @@ def scripted(share, turn, status="ok"):
     def answer(_rows, *, budget, params, **_options):
         calls.append(budget)
         case = SimpleNamespace(proven=False, gap=np.inf, distance=1.0, prediction=np.zeros(2), encoded=np.zeros(1), changed=(0,))
-        case.plausibility, case.schema = (1.0, "of them"), [SimpleNamespace(name="x")]
+        case.plausibility, case.schema = (1.0, "of them"), [SimpleNamespace(name="x"), SimpleNamespace(name="y")]
         return SimpleNamespace(
             status=(status if budget == "400ms" else "ok",),
             cases=(() if "x" in params["immutable"] else (case,),),

@@ -83,6 +83,8 @@ export interface Meta extends BaseMeta {
   /** Held-out people scored within five points of i percent: [how many, how many had the outcome]. */
   calibration: [number, number][] | null;
   python: { model: string; imports: string[]; call: string; frame?: string; groups?: string };
+  /** Whether panels ask by themselves: a model that may be slow is asked when a button is pressed. */
+  asks?: "at once" | "when pressed";
   /** Which panels the live model can fill. */
   parts: { rules?: boolean; counterfactuals?: boolean; effects?: boolean; influence?: boolean; verdict?: boolean };
   frozen: { date: string; rows_shown: number; note: string } | null;

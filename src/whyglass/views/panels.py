@@ -22,7 +22,7 @@ from whyglass.views.subject import SAMPLE_ROWS, SLOW_SAMPLE_ROWS, Subject
 
 Array = NDArray[np.float64]
 MOST_FLIPS = 3
-QUICK_SECONDS, PATIENT_SECONDS = 0.4, 3.0
+QUICK_SECONDS, PATIENT_SECONDS, LAST_SECONDS = 0.4, 3.0, 20.0
 UNSPENT = 0.6  # a search that took less than this share of its time would find no more in a longer one
 RULE_TIME = "10s"  # where each prediction may cost
 POINTS, SLOW_POINTS = 60, 20
@@ -43,6 +43,11 @@ def offered(subject: Subject) -> dict[str, bool]:
         "influence": False,
         "verdict": False,
     }
+
+
+def quick(subject: Subject) -> bool:
+    """Whether compiled code answers for the model, so that panels may ask by themselves; others wait to be pressed."""
+    return subject.model is not None and "trees" in subject.model.can
 
 
 def _asker(subject: Subject, part: str) -> Any:
@@ -70,16 +75,16 @@ def flips(subject: Subject, row: Array, args: Mapping[str, Any], turn: Turn) -> 
         "params": {"plausible": bool(args.get("likely", False)), **_locks(subject, args.get("locks"))},
     }
     last = Answer(None)
-    for seconds in (QUICK_SECONDS, PATIENT_SECONDS, None):
+    for seconds in (QUICK_SECONDS, PATIENT_SECONDS, None if quick(subject) else LAST_SECONDS):
         search = _Search(seconds)
         search.run(partial(ask, subject.rows(row)), asked, turn)
         if turn.cancelled:
             break
         if search.status != "ok":
-            if not search.cut_short:
+            if not search.cut_short or seconds == LAST_SECONDS:
                 raise UnsupportedError(search.status)
             continue  # compiling its code may have taken the whole of a first search's time
-        settled = seconds in (PATIENT_SECONDS, None) or not search.cut_short or _enough(subject, search.found)
+        settled = seconds != QUICK_SECONDS or not search.cut_short or _enough(subject, search.found)
         said = {"found": [_flip(subject, case) for case in search.found], "note": search.note, "against": search.against}
         last = Answer({**said, "settled": settled})
         if settled:
@@ -116,12 +121,13 @@ class _Search:
             case = answer.cases[0][0]
             self.found.append(case)
             held = [*held, *(case.schema[j].name for j in case.changed)]
+            if len(set(held)) >= len(case.schema):
+                return  # nothing else is free to change
 
 
 def _enough(subject: Subject, found: list[Counterfactual]) -> bool:
     """Whether nothing is left to find or to prove; where nothing can be proven, whether anything was found."""
-    proves = subject.model is not None and "trees" in subject.model.can
-    return all(case.proven for case in found) and len(found) == MOST_FLIPS if proves else bool(found)
+    return all(case.proven for case in found) and len(found) == MOST_FLIPS if quick(subject) else bool(found)
 
 
 def _locks(subject: Subject, given: Any) -> dict[str, Any]:
@@ -179,8 +185,7 @@ def rule(subject: Subject, row: Array) -> Answer:
         UnsupportedError: If the model cannot be asked, or not about this row.
     """
     ask = _asker(subject, "rules")
-    trees = subject.model is not None and "trees" in subject.model.can
-    answer: Rules = ask(subject.rows(row), method="anchors", budget=None if trees else RULE_TIME)
+    answer: Rules = ask(subject.rows(row), method="anchors", budget=None if quick(subject) else RULE_TIME)
     if answer.status[0] != "ok":
         raise UnsupportedError(answer.status[0])
     found = answer.rules[0]
@@ -212,11 +217,11 @@ def effect(subject: Subject, row: Array, column: Any) -> Answer:
         msg = f"There is no column {column!r}; they are numbered from 0 to {len(names) - 1}."
         raise InputError(msg)
     key = names[column]
-    quick = subject.model is not None and "trees" in subject.model.can
-    options = {"space": subject.space, "target": subject.target, "params": {"features": [key], "grid": POINTS if quick else SLOW_POINTS}}
+    fast = quick(subject)
+    options = {"space": subject.space, "target": subject.target, "params": {"features": [key], "grid": POINTS if fast else SLOW_POINTS}}
 
     def at_large() -> Curves:
-        ids = subject.sample_ids(SAMPLE_ROWS if quick else SLOW_SAMPLE_ROWS)
+        ids = subject.sample_ids(SAMPLE_ROWS if fast else SLOW_SAMPLE_ROWS)
         found: Curves = ask(subject.rows(subject.shown.matrix[ids]), method="pdp", **options)
         return found
 

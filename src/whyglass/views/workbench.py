@@ -168,6 +168,7 @@ def _meta(subject: Subject, theme: str) -> dict[str, Any]:
         "calibration": calibration,
         "python": _python(subject),
         "parts": panels.offered(subject),
+        "asks": "at once" if panels.quick(subject) else "when pressed",
         "frozen": None,
         "quantisation": None,
         "map_kind": "explained alike" if model is not None and model.can & {"trees", "linear"} else "alike",

@@ -125,7 +125,7 @@ function Lines({ read, column, width, label, rows }: DrawnProps & { rows: number
   const { words, answers } = desk;
   const axis = useMemo(() => axisOf({ ...answers.curveColumn(column), grid: read.points, minimum: null, maximum: null }, []), [read]);
   const [lo, hi] = limits(desk, read);
-  const ticks = ticksBetween(lo, hi, 4);
+  const ticks = ticksBetween(lo, hi, 6);
   const left = 16 + Math.max(0, ...ticks.map((t) => words.tick(t, "probability").length)) * 6.4;
   const x = (v: number): number => left + place(axis, v) * (width - left - 12);
   const y = (v: number): number => TOP + ((hi - v) / (hi - lo || 1)) * (HEIGHT - TOP - BOTTOM);
@@ -148,7 +148,10 @@ function Lines({ read, column, width, label, rows }: DrawnProps & { rows: number
   const gap = (k: number): number => Math.abs((read.own[k] || 0) - read.mean[k]);
   const spot = inner.length ? inner.reduce((a, b) => (gap(b) > gap(a) ? b : a)) : n - 1;
   const mineAbove = !(read.own[spot] < read.mean[spot]);
-  const beside = (v: number, above: boolean): number => Math.max(10, Math.min(HEIGHT - BOTTOM - 4, y(v) + (above ? -9 : 18)));
+  const beside = (line: Float64Array, above: boolean): number => {
+    const near = Array.from(xs.keys()).filter((k) => Math.abs(xs[k] - xs[spot]) < 52 && Number.isFinite(line[k])).map((k) => y(line[k]));
+    return Math.max(10, Math.min(HEIGHT - BOTTOM - 4, above ? Math.min(...near) - 7 : Math.max(...near) + 16));
+  };
   const margin = inner.length ? "middle" : "end";
   return html`<svg width=${width} height=${HEIGHT} role="img" aria-label=${label}>
     ${pieces.filter((p) => p.far).map((p) => html`<rect x=${xs[p.from]} y=${TOP} width=${xs[p.to] - xs[p.from]} height=${HEIGHT - TOP - BOTTOM} class="far" />`)}
@@ -156,8 +159,8 @@ function Lines({ read, column, width, label, rows }: DrawnProps & { rows: number
     ${band && html`<path d=${band} class="se" />`}
     ${pieces.map((p) => html`<path d=${path(read.mean, p.from, p.to)} class=${p.far ? "mean gone" : "mean"} /><path d=${path(read.own, p.from, p.to)} class=${p.far ? "own gone" : "own"} />`)}
     ${Number.isFinite(here) && html`<circle cx=${x(now)} cy=${y(here)} r="4" class="owndot" />`}
-    <text x=${xs[spot]} y=${beside(read.mean[spot] + (mineAbove ? -1 : 1) * read.half[spot], !mineAbove)} text-anchor=${margin} class="strong">average of ${count(rows)}</text>
-    ${Number.isFinite(read.own[spot]) && html`<text x=${xs[spot]} y=${beside(read.own[spot], mineAbove)} text-anchor=${margin} class="mine">case #${desk.store.state.value.case}</text>`}
+    <text x=${xs[spot]} y=${beside(mineAbove ? under : edge, !mineAbove)} text-anchor=${margin} class="strong">average of ${count(rows)}</text>
+    ${Number.isFinite(read.own[spot]) && html`<text x=${xs[spot]} y=${beside(read.own, mineAbove)} text-anchor=${margin} class="mine">case #${desk.store.state.value.case}</text>`}
     ${[...new Set(ends)].map((v) => html`<text x=${x(v)} y=${HEIGHT - 12} text-anchor="middle">${words.value(column, v)}</text>`)}
   </svg>` as VNode;
 }

@@ -50,9 +50,12 @@ function to(desk: Desk, { found }: FlipsFound): string {
 export function Progress<T>({ asked, words, first }: { asked: Asked<T>; words: string; first: boolean }): VNode | null {
   const failure = asked.failure.value;
   if (failure) return html`<p class="cap" role="status">${ended(failure)} <button class="link xs" onClick=${() => asked.retry()}>Ask again</button></p>` as VNode;
-  if (!asked.busy.value) return null;
+  if (!asked.busy.value) {
+    const wanting = asked.canAsk.value && asked.shown.value?.key !== asked.wanted.value;
+    return wanting ? (html`<p class="seeking"><button class="btn" data-ask onClick=${() => asked.retry()}>Ask the model</button></p>` as VNode) : null;
+  }
   return html`<p class=${first ? "seeking first" : "seeking"} role="status">
-    <span class="busy"><i></i>${words} <button class="link xs" onClick=${() => asked.stop()}>Stop</button></span>
+    <span class="busy"><i></i>${words} <button class="link xs" onClick=${() => asked.halt()}>Stop</button></span>
   </p>` as VNode;
 }
 

@@ -76,10 +76,14 @@ export class Asked<T> {
   readonly busy = signal(false);
   /** Why there is no answer to what is wanted. */
   readonly failure = signal("");
+  /** Whether what is wanted could be asked for. */
+  readonly canAsk = signal(false);
   private known = new Map<string, T>();
   private lane = new Lane();
   private timer: ReturnType<typeof setTimeout> | undefined;
-  private again: (() => void) | null = null;
+  private begin: (() => void) | null = null;
+  /** What is wanted is not asked for by itself: it was refused, halted, or waits to be pressed. */
+  private over = false;
 
   constructor(
     private link: Connection,
@@ -87,26 +91,39 @@ export class Asked<T> {
     private pause: number = PAUSE,
   ) {}
 
-  /** Asks, unless this very thing is known or being asked; `args` null: it cannot be asked now. */
-  want(key: string, args: { [key: string]: unknown } | null): void {
-    if (key === this.wanted.peek() && (this.busy.peek() || this.shown.peek()?.key === key)) return;
+  /** Asks, unless this very thing is known, being asked or refused; `args` null: it cannot be asked now. `pressed`: not before `retry`. */
+  want(key: string, args: { [key: string]: unknown } | null, pressed = false): void {
+    const same = key === this.wanted.peek();
+    if (same && (this.busy.peek() || this.shown.peek()?.key === key || this.over)) return;
     this.stop();
     this.wanted.value = key;
     this.failure.value = "";
+    this.over = false;
     const known = this.known.get(key);
     if (known !== undefined) this.shown.value = { key, value: known };
+    this.canAsk.value = known === undefined && args !== null;
     if (known !== undefined || !args) return;
-    this.again = () => this.want(key, args);
-    this.busy.value = true;
-    this.timer = setTimeout(() => void this.ask(key, args), this.pause);
+    this.begin = () => {
+      this.failure.value = "";
+      this.busy.value = true;
+      this.timer = setTimeout(() => void this.ask(key, args), this.pause);
+    };
+    if (pressed) this.over = true;
+    else this.begin();
   }
 
-  /** Asks again after a failure or a stop. */
+  /** Asks, or asks again after a failure or a halt. */
   retry(): void {
-    this.again?.();
+    if (!this.busy.peek()) this.begin?.();
   }
 
-  /** Gives up on what is being asked; what is shown stays. */
+  /** Gives up for good on what is being asked, until it is asked for again. */
+  halt(): void {
+    this.stop();
+    this.over = true;
+  }
+
+  /** Leaves off; what is shown stays. */
   stop(): void {
     clearTimeout(this.timer);
     this.lane.stop();
@@ -127,6 +144,7 @@ export class Asked<T> {
     } catch (error) {
       if (isAbort(error) || key !== this.wanted.peek()) return;
       this.busy.value = false;
+      this.over = !(error instanceof CallError && error.reason !== "python");
       const gone = error instanceof CallError && error.reason !== "python";
       this.failure.value = gone ? "Python is away; this waits until it is back." : error instanceof Error ? error.message : String(error);
     }
@@ -173,12 +191,16 @@ export class Panels {
     return Boolean(parts?.[part]) && !frozen && live && this.rows.store.state.value.output === this.rows.meta.output;
   }
 
+  private get pressed(): boolean {
+    return this.rows.meta.asks === "when pressed";
+  }
+
   private follow(ready: boolean, key: string, locks: { [column: string]: Lock }, likely: boolean): void {
     const row = this.answers.current.peek();
     if (!ready || !row) return this.pause();
     const args = { row: plain(row) };
-    if (this.offers("counterfactuals")) this.flips.want(`${key}|${JSON.stringify(locks)}|${likely}`, { ...args, locks, likely, line: this.rows.meta.base });
-    if (this.offers("rules")) this.rule.want(key, args);
+    if (this.offers("counterfactuals")) this.flips.want(`${key}|${JSON.stringify(locks)}|${likely}`, { ...args, locks, likely, line: this.rows.meta.base }, this.pressed);
+    if (this.offers("rules")) this.rule.want(key, args, this.pressed);
   }
 
   private pause(): void {
@@ -190,6 +212,6 @@ export class Panels {
   wantEffect(column: number): void {
     const { case: id, edits } = this.rows.store.state.peek();
     const row = this.answers.current.peek();
-    if (row && this.offers("effects")) this.effect.want(`${column}|${id}|${JSON.stringify(edits)}`, this.live.peek() ? { row: plain(row), column } : null);
+    if (row && this.offers("effects")) this.effect.want(`${column}|${id}|${JSON.stringify(edits)}`, this.live.peek() ? { row: plain(row), column } : null, this.pressed);
   }
 }

@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { CallError, type Connection } from "../src/parts/connection";
+import { Asked } from "../src/views/workbench/panels";
+
+const later = (ms = 15): Promise<void> => new Promise((done) => setTimeout(done, ms));
+
+function link(answer: (args: { [key: string]: unknown }, signal?: AbortSignal) => Promise<unknown>): { calls: unknown[]; asked: Asked<unknown> } {
+  const calls: unknown[] = [];
+  const call = (_action: string, args: { [key: string]: unknown }, options: { signal?: AbortSignal }): Promise<unknown> => {
+    calls.push(args["n"]);
+    return answer(args, options.signal).then((value) => ({ value, buffers: [] }));
+  };
+  return { calls, asked: new Asked(({ call }) as unknown as Connection, "flips", 1) };
+}
+
+test("only the newest is asked, and what is known is not asked again", async () => {
+  const { calls, asked } = link((args) => Promise.resolve(args["n"]));
+  asked.want("a", { n: 1 });
+  asked.want("b", { n: 2 });
+  await later();
+  assert.deepEqual([calls, asked.shown.value, asked.busy.value], [[2], { key: "b", value: 2 }, false]);
+  asked.want("a", { n: 1 });
+  await later();
+  asked.want("b", { n: 2 });
+  await later();
+  assert.deepEqual([calls, asked.shown.value?.value], [[2, 1], 2]);
+});
+
+test("a refusal is said once and asked again only when told to", async () => {
+  const { calls, asked } = link(() => Promise.reject(new CallError("no number", "python")));
+  asked.want("a", { n: 1 });
+  await later();
+  asked.want("a", { n: 1 });
+  await later();
+  assert.deepEqual([calls, asked.failure.value], [[1], "no number"]);
+  asked.retry();
+  assert.equal(asked.failure.value, "");
+  await later();
+  assert.deepEqual(calls, [1, 1]);
+});
+
+test("what was stopped stays so, and what waits to be pressed is not asked by itself", async () => {
+  const { calls, asked } = link((args) => Promise.resolve(args["n"]));
+  asked.want("a", { n: 1 });
+  asked.halt();
+  asked.want("a", { n: 1 });
+  asked.want("b", { n: 2 }, true);
+  await later();
+  assert.deepEqual([calls, asked.canAsk.value], [[], true]);
+  asked.want("b", { n: 2 }, true);
+  asked.retry();
+  await later();
+  assert.deepEqual([calls, asked.shown.value?.value], [[2], 2]);
+});
+
+test("a part that is left asks again when it is looked at again", async () => {
+  const { calls, asked } = link((args) => Promise.resolve(args["n"]));
+  asked.want("a", { n: 1 });
+  asked.stop();
+  asked.want("a", { n: 1 });
+  await later();
+  assert.deepEqual([calls, asked.shown.value?.value], [[1], 1]);
+});
