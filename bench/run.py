@@ -1,4 +1,4 @@
-"""whyglass beside its peers. Run: make bench, or: python bench/run.py [--quick] [--only tree_shap,shapley,imports,view,sizes]
+"""whyglass beside its peers. Run: make bench, or: python bench/run.py [--quick] [--only shapley,imports,view,sizes]
 
 Prints what it measures and writes bench/RESULTS.md; it never decides whether anything passes. A part made of pieces can be
 measured piece by piece, e.g. --only shapley.trees,shapley.first; the other pieces keep their last results.
@@ -21,7 +21,6 @@ sys.path.insert(0, str(HERE))
 for library in ("OMP", "OPENBLAS", "MKL"):
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 PARTS = {
-    "tree_shap": "Exact tree SHAP",
     "shapley": "Shapley values: the figures to reach",
     "imports": "Import and first answer",
     "view": "The live view beside explainerdashboard",
