@@ -12,6 +12,8 @@ import type { Asked, Flip, FlipsFound } from "./panels";
 import { Read } from "./reading";
 
 const MOST_LOCKS = 16;
+/** A gap of this share of the distance says nothing. */
+const VAGUE = 0.9;
 const ended = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`);
 
 export function Flips(): VNode | null {
@@ -71,15 +73,15 @@ function Found({ found }: { found: FlipsFound }): VNode {
   return html`<div>
     ${found.found.map((flip, k) => html`<${Line} key=${k} flip=${flip} first=${k === 0} />`)}
     ${note && html`<p class=${some ? "cap" : "sm"} data-flips-note>${note}</p>`}
-    ${proven && html`<p class="cap" data-flips-proven data-tip=${upper(found.against)}>Proven nearest: with these locks no smaller change flips it.${each}</p>`}
+    ${proven && html`<p class="cap" data-flips-proven data-tip=${`Among which rows\n${upper(found.against)}.`}>Proven nearest: with these locks, and among values seen in training, no smaller change flips it.${each}</p>`}
     ${!desk.answers.canEdit.value && html`<p class="cap">The model is away, so they cannot be tried.</p>`}
   </div>` as VNode;
 }
 
 function trust({ proven, gap, distance }: Flip): string {
   if (proven) return "";
-  if (gap === null || !(distance > 0)) return "The nearest found; smaller ones are not ruled out.";
-  return `The nearest found; one smaller by up to ${percent(Math.min(1, gap / distance))} is not ruled out.`;
+  if (gap === null || !(gap < VAGUE * distance)) return "The nearest found; smaller ones are not ruled out.";
+  return `The nearest found; one smaller by up to ${percent(gap / distance)} is not ruled out.`;
 }
 
 function Line({ flip, first }: { flip: Flip; first: boolean }): VNode {

@@ -56,8 +56,8 @@ function Card({ rule }: { rule: RuleFound }): VNode {
       )}
       <div><dt>then</dt><dd><b>${output}</b></dd></div>
     </dl>
-    <${Bar} label="Precision" value=${rule.precision} low=${rule.low} high=${rule.high} tip=${upper(rule.of)} />
-    <${Bar} label="Covers" value=${rule.coverage} low=${null} high=${null} tip=${`Share of the training ${words.many} that meet the conditions.`} />
+    <${Bar} label="Precision" value=${rule.precision} low=${rule.low} high=${rule.high} tip=${rule.of && `Precision\n${upper(rule.of)}.`} />
+    <${Bar} label="Covers" value=${rule.coverage} low=${null} high=${null} tip=${`Covers\nThe share of the training ${words.many} that meet the conditions.`} />
     ${!rule.met && html`<p class="cap" data-rule-unmet>Not as sure as asked for${rule.reason ? `: ${rule.reason}` : ""}.</p>`}
     ${leans.length > 0 && html`<p class="cap">No rule was found that leaves out ${leans.map((p) => words.name(p.at)).join(", ")}.</p>`}
   </div>` as VNode;
