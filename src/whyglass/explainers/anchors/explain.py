@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -104,9 +104,8 @@ def _search(question: Question, world: World, goals: dict[int, Goal], own: dict[
     good: dict[Goal, NDArray[np.bool_]] = {}
     made: dict[int, Rule] = {}
     rows = list(goals)
-    most = 256 if ask.budget.deadline is None else 32  # what follows the last draws takes time too
-    size = max(1, min(most, _CELLS // (draws * max(1, question.columns))))
-    for part in ask.executor.blocks(len(rows), size):
+    size = max(1, min(256, _CELLS // (draws * max(1, question.columns))))
+    for part in _parts(len(rows), size, growing=ask.budget.deadline is not None):
         ask.executor.check()
         cases = []
         for row in rows[part]:
@@ -122,6 +121,15 @@ def _search(question: Question, world: World, goals: dict[int, Goal], own: dict[
                 del good[goal]
         made.update(_rules(question, world, cases, own))
     return made
+
+
+def _parts(rows: int, size: int, *, growing: bool) -> Iterator[slice]:
+    """Blocks of rows; where time is short the first ones are small, so that what there is time for is finished."""
+    start, count = 0, 2 if growing else size
+    while start < rows:
+        stop = min(rows, start + min(count, size))
+        yield slice(start, stop)
+        start, count = stop, min(count * 2, 32) if growing else size
 
 
 def _stream(seed: int, x: Array) -> np.random.Generator:
