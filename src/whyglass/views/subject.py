@@ -170,7 +170,7 @@ class Subject:
         """What rows are compared by: their exact contributions where those cost no model call, else their values."""
         if self.ask is not None and self.model is not None and self.model.can & {"trees", "linear"}:
             own = self.model.data is not None or "trees" in self.model.can
-            answer = self.ask(self.rows(self.shown.matrix[ids]), background=None if own else self.background)
+            answer: Attribution = self.ask(self.rows(self.shown.matrix[ids]), background=None if own else self.background)
             return np.nan_to_num(answer.values[:, :, min(self.output, answer.values.shape[2] - 1)])
         return _standardised(self.shown)[ids]
 
