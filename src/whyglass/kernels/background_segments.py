@@ -135,7 +135,7 @@ class Work(NamedTuple):
 @inlined
 def make_work(rules: Rules, rows: int, background: int, cells: int) -> Work:
     """Scratch for blocks of so many rows and background rows."""
-    words = (background + 4 * BITS - 1) // (4 * BITS) * 4
+    words = (background + 2 * BITS - 1) // (2 * BITS) * 2  # in pairs: loops over them are unrolled once
     levels, segments, padded = rules.levels + 2, (rules.levels + 2) * rows, (rules.slots + 7) // 8 * 8
     buckets = 64
     while buckets < 2 * rows:
@@ -239,13 +239,11 @@ def still_alive(work: Work, to: int, of: int, slot: int, level: int) -> bool:
     """Into a segment's set: its parent's without the background rows that fail a player; whether any is left."""
     row, some = work.segment[of, ALIVE], 0
     alive, passed, union = work.alive, work.passed, work.union
-    for w in range(0, alive.shape[1], 4):  # four words at a time, loads before stores: one vector register
+    for w in range(0, alive.shape[1], 2):
         a, b = alive[row, w] & passed[slot, w], alive[row, w + 1] & passed[slot, w + 1]
-        c, d = alive[row, w + 2] & passed[slot, w + 2], alive[row, w + 3] & passed[slot, w + 3]
-        some |= a | b | c | d
-        alive[to, w], alive[to, w + 1], alive[to, w + 2], alive[to, w + 3] = a, b, c, d
-        a, b, c, d = union[level, w] | a, union[level, w + 1] | b, union[level, w + 2] | c, union[level, w + 3] | d
-        union[level, w], union[level, w + 1], union[level, w + 2], union[level, w + 3] = a, b, c, d
+        some |= a | b
+        alive[to, w], alive[to, w + 1] = a, b
+        union[level, w], union[level, w + 1] = union[level, w] | a, union[level, w + 1] | b
     return some != 0
 
 
@@ -253,10 +251,8 @@ def still_alive(work: Work, to: int, of: int, slot: int, level: int) -> bool:
 def join(work: Work, row: int, level: int) -> None:
     """Add a segment's set to the union of its level."""
     alive, union = work.alive, work.union
-    for w in range(0, alive.shape[1], 4):
-        a, b = union[level, w] | alive[row, w], union[level, w + 1] | alive[row, w + 1]
-        c, d = union[level, w + 2] | alive[row, w + 2], union[level, w + 3] | alive[row, w + 3]
-        union[level, w], union[level, w + 1], union[level, w + 2], union[level, w + 3] = a, b, c, d
+    for w in range(0, alive.shape[1], 2):
+        union[level, w], union[level, w + 1] = union[level, w] | alive[row, w], union[level, w + 1] | alive[row, w + 1]
 
 
 @bare
