@@ -16,7 +16,7 @@ from whyglass.core.model import Model
 from whyglass.core.schema import Column, Dataset, Schema
 from whyglass.explainers.links import through
 from whyglass.explainers.shapley import tree_enumerated, tree_interventional
-from whyglass.explainers.shapley.answers import OUT_OF_TIME
+from whyglass.explainers.shapley.answers import OUT_OF_TIME, unknown_rows
 from whyglass.explainers.shapley.games import NO_OUTCOME
 from whyglass.kernels import forest as sums
 from whyglass.kernels import twins
@@ -47,9 +47,10 @@ def ask(model, rows=4, y=None, **options):
     [(3, 4, "background walk"), (90, 4, "tables"), (90, 12, "background walk"), (90, 9, "tables + background walk")],
 )
 def test_each_kernel_gives_the_same_numbers(rows, depth, kernel, monkeypatch):
-    monkeypatch.setattr(tree_interventional, "_SHARE", 0.6 if depth != 9 else 0.1)
+    monkeypatch.setattr(tree_interventional, "_MOST", 0.6 if depth != 9 else 0.1)
     model = forest_model(2, columns=12, max_depth=depth, trees=6)
     asked = ask(model, rows, interactions=True)
+    monkeypatch.setattr(tree_interventional, "FEW_PAIRS", 10 * len(unknown_rows(asked)[0]))
     why, pairs = tree_interventional.explain(replace(asked, params={})), tree_interventional.explain(asked)
     reference = tree_enumerated.explain(replace(asked, data=asked.data.take(np.arange(2))))
     assert why.provenance.params["kernel"] == kernel
@@ -58,6 +59,18 @@ def test_each_kernel_gives_the_same_numbers(rows, depth, kernel, monkeypatch):
     assert off(pairs.interactions[:2], reference.interactions) <= 1e-12
     assert off(pairs.values, why.values) <= 1e-12
     assert off(why.base_values + why.values.sum(axis=1), why.predictions) <= 1e-12
+
+
+def test_deep_trees_are_split_between_kernels_where_pairs_of_rows_are_many(monkeypatch):
+    asked = ask(forest_model(2, columns=12, max_depth=9, trees=6), 90)
+    monkeypatch.setattr(tree_interventional, "_SOME", 0.1)
+    walked = tree_interventional.explain(asked)
+    monkeypatch.setattr(tree_interventional, "MANY_PAIRS", 89 * len(unknown_rows(asked)[0]))
+    monkeypatch.setattr(tree_interventional, "FEW_PAIRS", 0)
+    split = tree_interventional.explain(asked)
+    assert walked.provenance.params["kernel"] == "background walk"
+    assert split.provenance.params["kernel"] == "tables + background walk"
+    assert off(split.values, walked.values) <= 1e-12
 
 
 def test_many_columns_are_no_obstacle():

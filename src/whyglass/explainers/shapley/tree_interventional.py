@@ -21,10 +21,11 @@ from whyglass.kernels import forest as sums
 
 Array = NDArray[np.float64]
 WALK, TABLES = "background walk", "tables"
-FEW_ROWS = 64  # up to so many rows the walk is done before tables are made
+FEW_PAIRS = 6400  # rows times background rows up to which the walk is done before tables are made
+MANY_PAIRS = 500_000  # beyond so many, tables pay even where they hold only the shallow part of deep trees
 TABLE_BITS = 8  # conditions on a path up to which a leaf goes into a table
 _PAIR_BITS = 7
-_SHARE = 0.6  # part of the leaves that tables must hold to be worth making
+_MOST, _SOME = 0.6, 0.2  # parts of the leaves that end within so many conditions: of shallow trees, of trees worth splitting
 _PILOT = 16  # background rows timed before a time budget is shared out
 _PIECE = 4096  # most rows between two looks at the clock
 
@@ -72,9 +73,9 @@ def explain(ask: Ask) -> Attribution:
     """Explain rows against background rows, all of them, in the space that the trees add up in.
 
     Shallow trees and many rows are answered from tables, whose cost a row does not depend on the background; deep trees and
-    few rows by a walk with all background rows at once. ``params["first"]`` uses only so many background rows, drawn in
-    seeded order, and gives standard errors for the answer over all of them; so does a time budget that is too short for one
-    row. The model is never called.
+    few rows by a walk with all background rows at once, with tables for the shallow leaves where both are many.
+    ``params["first"]`` uses only so many background rows, drawn in seeded order, and gives standard errors for the answer
+    over all of them; so does a time budget that is too short for one row. The model is never called.
 
     Raises:
         InputError: If ``first`` is not a positive number.
@@ -122,8 +123,12 @@ class Parts:
 
 
 def _tables_pay(plan: Plan, rows: int) -> bool:
-    """Whether tables are worth making: many rows, and most leaves at the end of short paths."""
-    return rows > FEW_ROWS and background_walk.share_of_leaves(plan.forest, TABLE_BITS) >= _SHARE
+    """Whether tables are worth making: many pairs of rows, and enough leaves at the end of short paths."""
+    count = rows * len(plan.background)
+    if count <= FEW_PAIRS:
+        return False
+    share = background_walk.share_of_leaves(plan.forest, TABLE_BITS)
+    return share >= (_SOME if count > MANY_PAIRS and not plan.pairs else _MOST)
 
 
 def _make_tables(plan: Plan) -> leaf_tables.Tables:
