@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+import numpy as np
 
 from whyglass.core import registry
 from whyglass.core.ask import Budget
@@ -42,10 +45,10 @@ def choose(model: Model, question: Question) -> Row:
     """
     table = registry.rows("methods")
     named = "shap" if question.method == "auto" else question.method
-    candidates = [row for row in table if named in (row.name, row.answers)]
+    candidates = [row for row in table if named and named in (row.name, row.answers)]
     if not candidates:
-        known = [*(r.name for r in table), *(r.answers for r in table), "auto"]
-        msg = f"There is no method {named!r}. {nearest(named, known)}"
+        known = [*(r.name for r in table), *(r.answers for r in table if r.answers), "auto"]
+        msg = f"There is no method {named!r}. {nearest(str(named), known)}"
         raise InputError(msg)
     _check_params(candidates, question.params)
     reasons = []
@@ -65,8 +68,9 @@ def _why_not(row: Row, model: Model, question: Question) -> str:
         return f"needs {sorted(missing)}"
     players = _players(model, question.params)
     exact = exact_space(model)
-    lacking = [name for name, value in question.params.items() if name not in row.parameters and value]
     by_name = row.name == question.method
+    asked = [name for name, value in question.params.items() if value is not None and value is not False]
+    lacking = [name for name in asked if name not in row.parameters and not (name == "tolerance" and _meets(row, question))]
     checks = (
         (
             row.max_players is not None and players > row.max_players,
@@ -86,6 +90,13 @@ def _why_not(row: Row, model: Model, question: Question) -> str:
     return next((reason for wrong, reason in checks if wrong), "")
 
 
+def _meets(row: Row, question: Question) -> bool:
+    """Whether a row is exact, so that any standard error asked for is met; one that makes no sense is left to the row that reads it."""
+    asked = question.params["tolerance"]
+    a_number = isinstance(asked, int | float) and not isinstance(asked, bool) and 0 < asked < math.inf
+    return a_number and bool(row.needs & {"trees", "linear"}) and row.name != question.method
+
+
 def _players(model: Model, params: Mapping[str, Any]) -> int:
     """Columns, or groups of them where they were grouped."""
     groups = params.get("groups")
@@ -102,10 +113,18 @@ def exact_space(model: Model) -> str:
 
 
 def _check_params(rows: list[Row], params: Mapping[str, Any]) -> None:
-    known = list(dict.fromkeys(name for row in rows for name in row.parameters))
+    defaults = {name: default for row in rows for name, default in row.parameters.items()}
+    known = list(defaults)
     unknown = [name for name in params if name not in known]
     if unknown:
-        msg = f"{rows[0].name if len(rows) == 1 else rows[0].answers} has no parameter {unknown[0]!r}. {nearest(unknown[0], known)}"
+        owners = [row.name for row in registry.rows("methods") if unknown[0] in row.parameters]
+        elsewhere = f" It belongs to {', '.join(map(repr, owners))}." if owners else ""
+        valid = nearest("" if owners else unknown[0], known)
+        msg = f"{rows[0].name if len(rows) == 1 else rows[0].answers} has no parameter {unknown[0]!r}.{elsewhere} {valid}"
+        raise InputError(msg)
+    unclear = [n for n, given in params.items() if isinstance(defaults[n], bool) and not isinstance(given, bool | np.bool_ | None)]
+    if unclear:
+        msg = f"{unclear[0]}={params[unclear[0]]!r} is neither True nor False."
         raise InputError(msg)
 
 

@@ -43,7 +43,7 @@ exactly, and look at all of them in the live view.
 EXPLAIN = """
 Explain rows of a file and write the answers, or print the strongest pushes.
 
-MODEL   .skops (scikit-learn, saved with skops.io.dump), .json or .ubj (XGBoost), .txt (LightGBM)
+MODEL   .skops (scikit-learn), .json or .ubj (XGBoost), .txt (LightGBM), .cbm (CatBoost), .onnx
 DATA    .csv, .parquet or .arrow with the columns the model was trained on
 """
 EXPLAIN_EXAMPLES = """

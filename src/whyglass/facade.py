@@ -162,7 +162,11 @@ def explain(
         budget: Evaluations per row (default 2,048) or wall time such as "200ms". A hard cap.
         seed: Same call, same seed, same answer, on one thread or many.
         executor: Threads, progress and cancel.
-        **params: The method's own parameters.
+        **params: The method's own parameters; ``whyglass.methods()`` lists them with their defaults. Those of "shap":
+            ``interactions=True`` adds what pairs of columns do together (trees of any size; other models up to 14 columns or
+            groups); ``groups={"address": ["street", "zip"]}`` lets columns, by name or position, act as one;
+            ``tolerance=0.01`` lets sampling stop where every standard error of a row is as small; ``first=50`` uses only so many
+            of the background rows of a tree ensemble, drawn in seeded order, and gives standard errors.
 
     Returns:
         An Attribution, or what the method gives (Rules, Counterfactuals, Curves), with ``status`` saying why where a row could not be
@@ -201,8 +205,13 @@ def ready(
 
 def _unknown(model: Model, background: Any) -> Dataset:
     """The rows that stand for "unknown": those given, or those that a choice such as "medoids:50" names."""
-    named = isinstance(background, str) and background.startswith("medoids")
-    return chosen_background(model, background) if named else model.encode(background)
+    if isinstance(background, str):
+        return chosen_background(model, background)
+    try:
+        return model.encode(background)
+    except InputError as error:
+        msg = f"background= cannot be read: {error}"
+        raise InputError(msg) from error
 
 
 def _answer(

@@ -37,7 +37,8 @@ class Attribution(Explanation):
         exact: Whether the values are exact; then ``std_errors`` is None.
         additive: Whether base plus values should give the prediction.
         std_errors: Like ``values``, or None when exact.
-        interactions: (rows, features, features, outputs) or None.
+        interactions: float64 (rows, features, features, outputs) or None: what pairs do together (Shapley interaction index), half of
+            it on either side of the diagonal, which holds what a feature does alone; each line adds up to the feature's value.
         fidelity: Method-specific measures of trust, each an array with one entry a row.
         status: One entry a row: "ok", or why it could not be explained (its values are NaN then).
         background_note: What stands for "unknown", in words.

@@ -37,7 +37,8 @@ def chosen_background(model: Model, given: str) -> Dataset:
     """
     count = given.removeprefix(_MEDOIDS)
     if not given.startswith(_MEDOIDS) or not count.isdecimal() or int(count) < 1:
-        msg = f"background={given!r} is neither rows nor a choice of them such as 'medoids:50'."
+        kinds = "wanted a numpy array, pandas or polars frame, or pyarrow Table"
+        msg = f"background={given!r} is neither rows nor a choice of them such as 'medoids:50'; {kinds}."
         raise InputError(msg)
     rows = medoids(model, int(count))
     return replace(rows, note=f"{len(rows):,} medoids of {len(model.data or ()):,} {model.rows_are}, each for an equal share of them")

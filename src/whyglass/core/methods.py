@@ -60,6 +60,7 @@ METHODS = (
         frozenset({"linear"}),
         "shap",
         spaces=("exact",),
+        parameters={"interactions": False, "groups": None},
         laws=_EXACT,
         cost="One multiplication a value; no model call.",
         citation="Strumbelj & Kononenko 2014, KAIS 41.",

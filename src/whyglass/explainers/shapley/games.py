@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 Bits = NDArray[np.bool_]
 Predict = Callable[[Array], Array]
 
-NO_OUTCOME = "no outcome is recorded for this row, so nothing says how wrong the model is"
+NO_OUTCOME = "no outcome that the model can answer is recorded for this row, so nothing says how wrong it is"
 _SURE = float(np.finfo(np.float64).eps)  # a probability of zero counts as this one, so that no loss is infinite
 
 
@@ -116,7 +116,9 @@ def recorded_classes(ask: Ask) -> NDArray[np.intp]:
         msg = f"space='log_loss' asks how wrong a classifier is; {model.name} is a regression, whose squared error is not offered."
         raise UnsupportedError(msg)
     if ask.data.y is None:
-        msg = "space='log_loss' needs the recorded outcomes of the explained rows. Pass y=."
+        msg = (
+            "space='log_loss' needs the outcomes recorded of the explained rows. Pass y=; beside data= it is of data: wrap the model first."
+        )
         raise InputError(msg)
     return np.nan_to_num(class_positions(ask.data, model.outputs), nan=-1.0).astype(np.intp)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,7 +45,7 @@ class Grouping:
 
 
 def grouping(ask: Ask) -> Grouping:
-    """The players of a call, from ``groups={"address": ["street", "zip"]}``.
+    """The players of a call, from ``groups={"address": ["street", "zip"]}``; columns go by name or by position.
 
     Raises:
         InputError: If ``groups`` is no mapping of names to columns, or a column is unknown or in two groups.
@@ -66,7 +66,7 @@ def grouping(ask: Ask) -> Grouping:
 
 def _owners(schema: Schema, given: Any) -> dict[int, str]:
     """Column -> name of its group."""
-    if not isinstance(given, Mapping) or any(isinstance(columns, str) for columns in given.values()):
+    if not isinstance(given, Mapping) or any(isinstance(c, str) or not isinstance(c, Iterable) for c in given.values()):
         msg = f'groups={given!r} is not of the form {{"address": ["street", "zip"]}}.'
         raise InputError(msg)
     owner: dict[int, str] = {}
@@ -76,12 +76,10 @@ def _owners(schema: Schema, given: Any) -> dict[int, str]:
             msg = f"The group {name!r} has no columns."
             raise InputError(msg)
         for column in listed:
-            if column not in schema.names:
-                msg = f"The group {name!r} names {column!r}. {nearest(str(column), schema.names)}"
-                raise InputError(msg)
-            at = schema.index(column)
+            at = _position(schema, name, column)
             if at in owner:
-                msg = f"{column!r} is in the groups {owner[at]!r} and {name!r}; a column belongs to one."
+                twice = f"in the groups {owner[at]!r} and {name!r}" if owner[at] != str(name) else f"in the group {name!r} twice"
+                msg = f"{schema.names[at]!r} is {twice}; a column belongs to one, once."
                 raise InputError(msg)
             owner[at] = str(name)
     loose = [n for j, n in enumerate(schema.names) if j not in owner]
@@ -90,3 +88,19 @@ def _owners(schema: Schema, given: Any) -> dict[int, str]:
         msg = f"The group {clash!r} is called like a column outside it. Give it another name."
         raise InputError(msg)
     return owner
+
+
+def _position(schema: Schema, group: Any, column: Any) -> int:
+    """Where a column stands that a group names, or counts from 0 as tables without names do."""
+    named = schema.names.count(column) if isinstance(column, str) else 0
+    if named == 1:
+        return schema.index(column)
+    if named:
+        msg = f"The group {group!r} names {column!r}, as {named} columns are called; name them by position, from 0."
+        raise InputError(msg)
+    counted = isinstance(column, int | np.integer) and not isinstance(column, bool)
+    if counted and 0 <= column < len(schema):
+        return int(column)
+    range_ = f" Positions go from 0 to {len(schema) - 1}." if counted else ""
+    msg = f"The group {group!r} names {column!r}, which is no column.{range_} {nearest(str(column), schema.names)}"
+    raise InputError(msg)

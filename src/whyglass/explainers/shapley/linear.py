@@ -10,6 +10,7 @@ from whyglass.core.attribution import Attribution
 from whyglass.core.errors import InputError, UnsupportedError
 from whyglass.core.forest import Linear
 from whyglass.explainers.shapley.answers import Found, answer, output_names
+from whyglass.explainers.shapley.grouping import Grouping, grouping
 
 Array = NDArray[np.float64]
 
@@ -31,6 +32,8 @@ def contributions(linear: Linear, X: Array) -> Array:
 def explain(ask: Ask) -> Attribution:
     """Explain rows by a linear model's coefficients; the background enters only through what it makes each column add on average.
 
+    Groups of columns add what their columns add, and no two act together: all interactions are nil.
+
     Strumbelj & Kononenko 2014. Cost: one multiplication a value; the model is never called.
 
     Raises:
@@ -51,22 +54,33 @@ def explain(ask: Ask) -> Attribution:
         msg = "Every background row has missing values, which this model refuses."
         raise InputError(msg)
     mean = average.mean(axis=0)
-    added = contributions(linear, ask.data.matrix)
+    added, who = contributions(linear, ask.data.matrix), grouping(ask)
+    values = _of_players(added - mean, who)
     found = Found(
-        values=added - mean,
+        values=values,
         base=linear.intercept + mean.sum(axis=0),
         predictions=linear.intercept + added.sum(axis=1),
         names=output_names(ask.model, linear.n_outputs),
         space=linear.space,
         unknown=unknown,
         status=_refused(ask, added),
+        interactions=np.einsum("rpo,pq->rpqo", values, np.eye(who.count)) if ask.params.get("interactions") else None,
+        groups=who.groups,
     )
     return answer(ask, "shap.linear", found)
 
 
+def _of_players(values: Array, who: Grouping) -> Array:
+    """A group's value is the sum of its columns', since nothing in a sum acts together."""
+    if not who.given:
+        return values
+    return np.stack([values[:, list(columns)].sum(axis=1) for _, columns in who.members], axis=1)
+
+
 def _average_of(ask: Ask) -> tuple[Array, str]:
     if ask.background is not None:
-        return ask.background.matrix, f"the mean of the {len(ask.background):,} background rows given"
+        given = ask.background.note or f"the {len(ask.background):,} background rows given"
+        return ask.background.matrix, f"the mean of {given}"
     if ask.model.data is None or not len(ask.model.data):
         msg = f"{ask.model.name} was wrapped without rows, so nothing says what is average. Pass background=, or wrap(model, X_train)."
         raise InputError(msg)

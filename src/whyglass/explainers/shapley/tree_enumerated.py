@@ -114,8 +114,8 @@ def _link(ask: Ask, forest: Forest) -> tuple[str, str]:
         return forest.link, linked
     if ask.space == "log_loss" and (linked == "probability" or ask.model.task != "classification"):
         return forest.link, "log_loss"
-    loss = " or log_loss" if linked == "probability" else ""
-    msg = f"{ask.model.name} can be explained in {forest.space} or {linked}{loss} space, not {ask.space!r}."
+    spaces = dict.fromkeys((forest.space, linked, "log_loss" if linked == "probability" else linked))
+    msg = f"{ask.model.name} can be explained in {' or '.join(spaces)} space, not {ask.space!r}."
     raise UnsupportedError(msg)
 
 
