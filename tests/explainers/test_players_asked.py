@@ -129,3 +129,14 @@ def test_a_name_that_two_columns_have_is_no_name_of_one():
     with pytest.raises(InputError, match="as 2 columns are called; name them by position"):
         wg.explain(model, X, groups={"g": ["a", "b"]})
     assert wg.explain(model, X, groups={"g": [1, 2]}).groups == (("a", (0,)), ("g", (1, 2)))
+
+
+def test_a_model_and_the_table_of_methods_read_well():
+    _, model = trees()
+    assert repr(model) == (
+        f"Model: GradientBoostingClassifier ({model.kind}), classification over 4 columns, wrapped with 80 training rows\n"
+        f"  outputs: 0, 1\n  can: {', '.join(sorted(model.can))}"
+    )
+    assert "wrapped without rows" in repr(wg.wrap(LogisticRegression().fit(*table())))
+    rows = {row.name: repr(row) for row in wg.methods()}
+    assert rows["shap.sampled"].startswith("<shap.sampled(groups=None, tolerance=None): Shapley values of any model")

@@ -17,6 +17,7 @@ from whyglass.core.once import Once
 from whyglass.core.schema import Dataset, Schema
 
 Matrix = NDArray[np.float64]
+_SHOWN = 8  # outputs named when a model is printed
 
 
 class Calls:
@@ -39,7 +40,7 @@ class Calls:
             return self.calls, self.rows
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Model:
     """Any model plus the data that gives it a schema.
 
@@ -67,7 +68,16 @@ class Model:
     model_hash: str = ""
     provenance: dict[str, Any] = field(default_factory=dict)
     counter: Calls = field(default_factory=Calls)
-    _once: Once = field(default_factory=Once, repr=False)
+    _once: Once = field(default_factory=Once)
+
+    def __repr__(self) -> str:
+        names = ", ".join(self.outputs[:_SHOWN]) + (f" and {len(self.outputs) - _SHOWN} more" if len(self.outputs) > _SHOWN else "")
+        rows = "without rows" if self.data is None else f"with {len(self.data):,} {self.rows_are}"
+        return (
+            f"Model: {self.name} ({self.kind}), {self.task} over {len(self.schema)} columns, wrapped {rows}\n"
+            f"  outputs: {names}\n"
+            f"  can: {', '.join(sorted(self.can))}"
+        )
 
     @property
     def rows_are(self) -> str:

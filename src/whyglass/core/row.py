@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Row:
     """One line of a table.
 
@@ -48,3 +48,7 @@ class Row:
     cost: str = ""
     citation: str = ""
     summary: str = ""
+
+    def __repr__(self) -> str:
+        given = ", ".join(f"{name}={default!r}" for name, default in self.parameters.items())
+        return f"<{self.name}({given}): {self.summary}>" if given else f"<{self.name}: {self.summary}>"
