@@ -11,6 +11,7 @@ from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
 import whyglass as wg
+from whyglass.core.background import _encoded as encoded_for_medoids
 from whyglass.core.errors import InputError
 
 GROUPS = {"address": ["street", "zip"]}
@@ -140,3 +141,22 @@ def test_a_model_and_the_table_of_methods_read_well():
     assert "wrapped without rows" in repr(wg.wrap(LogisticRegression().fit(*table())))
     rows = {row.name: repr(row) for row in wg.methods()}
     assert rows["shap.sampled"].startswith("<shap.sampled(groups=None, tolerance=None): Shapley values of any model")
+
+
+def test_medoids_of_a_column_with_thousands_of_categories():
+    rng = np.random.default_rng(0)
+    common = [f"c{k}" for k in range(64)] * 20
+    X = pd.DataFrame({"id": common + [f"rare {k}" for k in range(3000)], "size": rng.normal(size=1280 + 3000)})
+    model = wg.wrap(lambda rows: np.asarray(rows["size"]), X)
+    points = encoded_for_medoids(model.data)
+    assert points.shape == (4280, 64 + 1 + 1)
+    assert len(np.unique(points[1280:, :-1], axis=0)) == 1, "the rarer ones count as one"
+    assert len(np.unique(points[:64, :-1], axis=0)) == 64
+    why = wg.explain(model, X[:2], background="medoids:8")
+    assert why.background_note.startswith("8 medoids of 4,280 training rows")
+
+
+def test_the_nearest_name_is_found_whatever_its_case():
+    X, model = trees()
+    with pytest.raises(InputError, match="Did you mean 'shap'"):
+        wg.explain(model, X, method="SHAP")

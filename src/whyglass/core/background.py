@@ -14,6 +14,7 @@ from whyglass.core.schema import Dataset
 DEFAULT_ROWS = 200
 _MEDOIDS = "medoids:"
 _NEAR = 1e-12
+_OWN_AXIS = 64  # categories of a column that medoids tell apart: an axis for each of a million would not fit
 Matrix = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
@@ -50,8 +51,8 @@ def medoids(model: Model, count: int) -> Dataset:
     The rows are halved along their widest direction, again and again, until there are ``count`` parts whose sizes differ by
     rounding only; of each part the row that is nearest to all its others (in squared distance) is kept. Since every one
     stands for as many rows, a plain average over them is an average over all rows: no weights are needed anywhere. Numbers
-    count by their standard deviation, different categories as a distance of 1, a missing value as an average one and a
-    distance of 1. No draw is made: same rows, same medoids.
+    count by their standard deviation, different categories as a distance of 1 (the rarer ones, where a column
+    has more than 64, as one), a missing value as an average one and a distance of 1. No draw is made: same rows, same medoids.
 
     Raises:
         InputError: If the model was wrapped without data.
@@ -100,8 +101,11 @@ def _encoded(data: Dataset) -> Matrix:
     for at, column in enumerate(data.schema.columns):
         values, gone = data.matrix[:, at], np.isnan(data.matrix[:, at])
         if column.kind == "categorical":
-            seen = np.unique(values[~gone])
-            parts.append((values[:, None] == seen) / np.sqrt(2))
+            seen, often = np.unique(values[~gone], return_counts=True)
+            common = np.sort(seen[np.argsort(-often, kind="stable")[:_OWN_AXIS]])
+            parts.append((values[:, None] == common) / np.sqrt(2))
+            if len(common) < len(seen):
+                parts.append((~gone & ~np.isin(values, common))[:, None] / np.sqrt(2))
         else:
             mean = values[~gone].mean() if not gone.all() else 0.0
             filled = np.where(gone, 0.0, values - mean)

@@ -41,7 +41,8 @@ def nearest(name: str, valid: Iterable[str]) -> str:
         A sentence to end an error message with.
     """
     names = sorted(set(valid))
-    close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.4)
+    folded = {n.casefold(): n for n in reversed(names)}
+    close = [folded[n] for n in difflib.get_close_matches(str(name).casefold(), folded, n=1, cutoff=0.4)]
     shown = ", ".join(repr(n) for n in names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
     hint = f"Did you mean {close[0]!r}? " if close else ""
     return f"{hint}Valid: {shown or 'none'}."
