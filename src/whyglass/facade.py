@@ -163,8 +163,8 @@ def explain(
         seed: Same call, same seed, same answer, on one thread or many.
         executor: Threads, progress and cancel.
         **params: The method's own parameters; ``whyglass.methods()`` lists them with their defaults. Those of "shap":
-            ``interactions=True`` adds what pairs of columns do together (trees of any size; other models up to 14 columns or
-            groups); ``groups={"address": ["street", "zip"]}`` lets columns, by name or position, act as one;
+            ``interactions=True`` adds what pairs of columns do together (trees and linear models in the space that they add up
+            in; else up to 14 columns or groups); ``groups={"address": ["street", "zip"]}`` lets columns, by name or position, act as one;
             ``tolerance=0.01`` lets sampling stop where every standard error of a row is as small; ``first=50`` uses only so many
             of the background rows of a tree ensemble, drawn in seeded order, and gives standard errors.
 
