@@ -14,7 +14,7 @@ from whyglass.views.subject import SAMPLE_ROWS, Subject
 
 MOST_ROWS = 2_000
 CURVE_POINTS, FEW_POINTS, FEW_COLUMNS = 9, 5, 12  # a wide table gets coarser curves
-CURVE_STEPS = 100
+CURVE_STEPS = 50
 MOST_CURVE_CALLS = 1_000_000
 LEAST_ROWS = 50
 
@@ -72,7 +72,7 @@ def freeze(
         "quantisation": {
             "numbers": None if alive else "at most 1/65,000 of each",
             "contributions": "at most 1/2,000 of the largest",
-            "curves": None if curves is None else "at most 1/200 of the range",
+            "curves": None if curves is None else f"at most 1/{2 * CURVE_STEPS} of the range",
             "pairs": "at most 1/250 of the largest" if given else None,
         },
         "curves": curves,
