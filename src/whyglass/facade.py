@@ -301,6 +301,10 @@ def show(
     models = [t for t in things if isinstance(t, Model)]
     results = [t for t in things if isinstance(t, Attribution)]
     strange = [t for t in things if not isinstance(t, Model | Attribution)]
+    undrawn = next((t for t in things if isinstance(t, Explanation) and not t.drawable), None)
+    if undrawn is not None:
+        msg = f"{undrawn.undrawn} Read it with print or .to_frame(); wg.show(model) asks for rules, flips and curves beside each case."
+        raise InputError(msg)
     if strange:
         msg = f"show was given a {type(strange[0]).__name__}; it takes what wrap, explain or load gave."
         raise InputError(msg)

@@ -154,3 +154,23 @@ def test_a_damaged_file_is_an_input_error(made):
     for missing in arrays:
         with pytest.raises(InputError):
             from_wire(meta, {k: v for k, v in arrays.items() if k != missing})
+
+
+@pytest.mark.parametrize("made", [rules(), counterfactuals(), curves()], ids=lambda r: type(r).__name__)
+def test_what_has_no_view_is_shown_in_words(made, tmp_path):
+    assert made._repr_mimebundle_() == {"text/plain": repr(made)}
+    with pytest.raises(InputError, match="no view of its own"):
+        made.save(tmp_path / "made.html")
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(InputError, match="no view of its own"):
+        wg.show(made)
+
+
+def test_values_that_do_not_add_up_are_not_drawn_as_if_they_did():
+    frame = pd.DataFrame({"a": np.linspace(-1, 1, 40), "b": np.tile([0.0, 1.0], 20)})
+    model = wg.wrap(lambda X: X["a"].to_numpy() * X["b"].to_numpy(), frame, task="regression")
+    lime = wg.explain(model, frame[:3], method="lime", n_samples=300)
+    assert list(lime._repr_mimebundle_()) == ["text/plain"]
+    with pytest.raises(InputError, match="contributions that add up"):
+        wg.show(lime)
+    assert "image/svg+xml" in str(wg.explain(model, frame[:3])._repr_mimebundle_())

@@ -101,6 +101,11 @@ class Attribution(Explanation):
         return self.schema.names if self.groups is None else tuple(name for name, _ in self.groups)
 
     @property
+    def drawable(self) -> bool:
+        """Whether a view of its own shows it: a waterfall must end at the prediction."""
+        return self.additive
+
+    @property
     def data(self) -> Any:
         """The explained rows in the caller's kind of frame."""
         if self.dataset.source is not None:

@@ -78,7 +78,8 @@ class Explanation:
             The path written.
 
         Raises:
-            InputError: If the extension is none of these, or takes no options. Nothing is written then.
+            InputError: If the extension is none of these or takes no options, or ".html" is asked of a result that has no view.
+                Nothing is written then.
         """
         target = Path(path)
         known = [row.name for row in registry.rows("formats")]
@@ -86,6 +87,9 @@ class Explanation:
             msg = f"Cannot tell the form of {target.name!r} from its extension. {nearest(target.suffix[1:], known)}"
             raise InputError(msg)
         if target.suffix == ".html":
+            if not self.drawable:
+                msg = f"{self.undrawn} Save it as .arrow, .json or .parquet."
+                raise InputError(msg)
             registry.load("views", "show")(self, **options).save(target)
         elif options:
             msg = f"{target.suffix} takes no options; {min(options)!r} was given."
@@ -94,7 +98,19 @@ class Explanation:
             registry.load("formats", target.suffix[1:])(self, target)
         return target
 
+    @property
+    def drawable(self) -> bool:
+        """Whether a view of its own shows it."""
+        return False
+
+    @property
+    def undrawn(self) -> str:
+        """Why not, in words."""
+        return f"A {type(self).__name__} of {self.provenance.method!r} has no view of its own: wg.show draws contributions that add up."
+
     def _repr_mimebundle_(self, **options: Any) -> Any:
+        if not self.drawable:
+            return {"text/plain": repr(self)}
         return registry.load("views", "show")(self)._repr_mimebundle_(**options)
 
     def to_wire(self) -> tuple[dict[str, Any], Arrays]:
