@@ -58,6 +58,7 @@ bench:
 
 measured: $(VENV)/ready-bench
 	@.ci/chromium
+	@$(PIP) install --quiet --no-deps NICEx==0.2.3 anchor-exp==0.0.2.0 # what they say they need keeps old numpy and pandas
 	$(ONE_THREAD) $(BIN)/python bench/run.py $(ARGS)
 
 front:

@@ -1,4 +1,4 @@
-"""whyglass beside its peers. Run: make bench, or: python bench/run.py [--quick] [--only shapley,imports,view,sizes]
+"""whyglass beside its peers. Run: make bench, or: python bench/run.py [--quick] [--only shapley,local,imports,view,sizes]
 
 Prints what it measures and writes bench/RESULTS.md; it never decides whether anything passes. A part made of pieces can be
 measured piece by piece, e.g. --only shapley.trees,shapley.first; the other pieces keep their last results.
@@ -22,6 +22,7 @@ for library in ("OMP", "OPENBLAS", "MKL"):
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 PARTS = {
     "shapley": "Shapley values: the figures to reach",
+    "local": "Surrogates, rules, counterfactuals and effects: the figures to reach",
     "imports": "Import and first answer",
     "view": "The live view beside explainerdashboard",
     "sizes": "Bytes",

@@ -1,19 +1,11 @@
 """The figures to reach for Shapley values, race by race: whyglass and each peer in turn, one thread, CPU time.
 
-Run one piece with ``bench/run.py --only shapley.trees``; the pieces measured before stay in the page. Every piece gives a
-table whose first five columns are the case, the peer, what was asked for, what was reached, and whether that is enough;
-the page's first table collects these columns.
+Run one piece with ``bench/run.py --only shapley.trees``.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-import importlib
-import os
-import re
-from importlib import metadata
-
-from harness import table
+from pieces import Section
 
 PIECES = {
     "trees": ("Path-dependent values of trees", "shapley_trees"),
@@ -29,7 +21,6 @@ PIECES = {
     "threads": ("Two threads", "shapley_process"),
     "million": ("A million rows", "shapley_process"),
 }
-HEAD = ["case", "against", "asked", "reached", "met"]
 ABOUT = (
     "One thread on every side, peer and whyglass in turn in one process, CPU time, ratios of the same turn, median over the turns; "
     "libraries are warmed first. A race counts only when both sides give the same answer, which each table states. Versions and the "
@@ -38,46 +29,4 @@ ABOUT = (
 )
 LIBRARIES = ("numpy", "numba", "shap", "xgboost-cpu", "xgboost", "lightgbm", "scikit-learn", "shapiq", "woodelf-explainer")
 
-
-def measure(quick: bool, piece: str, kept: str = "") -> tuple[str, str]:
-    """Measure one piece and give its text and the whole section, with the other pieces as they were in ``kept``."""
-    title, module = PIECES[piece]
-    before = os.getloadavg()[0]
-    text = getattr(importlib.import_module(module), piece)(quick)
-    today = dt.datetime.now(dt.UTC).date()
-    said = f"Measured {today}, load {before:.1f} before and {os.getloadavg()[0]:.1f} after: {', '.join(_versions())}."
-    pieces = _pieces(kept)
-    pieces[title] = f"{text}\n\n{said}"
-    known = [each for each, _ in PIECES.values() if each in pieces]
-    lines = [line for each in known for line in _lines(pieces[each])]
-    body = "\n\n".join(f"### {each}\n\n{pieces[each]}" for each in known)
-    return pieces[title], f"{ABOUT}\n\n{table(HEAD, lines)}\n\n{body}"
-
-
-def _versions() -> list[str]:
-    found = []
-    for library in LIBRARIES:
-        try:
-            found.append(f"{library} {metadata.version(library)}")
-        except metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def _pieces(text: str) -> dict[str, str]:
-    parts = re.split(r"^### (.+)$", text, flags=re.MULTILINE)[1:]
-    return {title.strip(): body.strip() for title, body in zip(parts[::2], parts[1::2], strict=True)}
-
-
-def _lines(text: str) -> list[list[str]]:
-    """The first columns of every table that states what was asked."""
-    found, inside = [], False
-    for line in text.splitlines():
-        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
-        if not line.startswith("|"):
-            inside = False
-        elif cells[: len(HEAD)] == HEAD:
-            inside = True
-        elif inside and not cells[0].startswith("---") and cells[2]:
-            found.append(cells[: len(HEAD)])
-    return found
+measure = Section(ABOUT, PIECES, LIBRARIES).measure
