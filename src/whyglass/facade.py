@@ -299,9 +299,9 @@ def show(
     known = next((t for t in (model, *things) if isinstance(t, Model)), None)
     things = tuple(_taken_in(t, known) for t in things)
     models = [t for t in things if isinstance(t, Model)]
-    results = [t for t in things if isinstance(t, Attribution)]
-    strange = [t for t in things if not isinstance(t, Model | Attribution)]
-    undrawn = next((t for t in things if isinstance(t, Explanation) and not t.drawable), None)
+    results = [t for t in things if isinstance(t, Explanation)]
+    strange = [t for t in things if not isinstance(t, Model | Explanation)]
+    undrawn = next((t for t in results if not t.view_name), None)
     if undrawn is not None:
         msg = f"{undrawn.undrawn} Read it with print or .to_frame(); wg.show(model) asks for rules, flips and curves beside each case."
         raise InputError(msg)
@@ -325,11 +325,11 @@ def show(
     if split is not None and data is None:
         msg = "split marks the rows of data=, which was not given."
         raise InputError(msg)
-    result = results[0] if results else None
+    result: Any = next(iter(results), None)
     if result is not None and data is None and y is not None:
         result = replace(result, dataset=_with_outcomes(result.dataset, y))
     ask = None if chosen is None else partial(_answer, chosen)
-    build = registry.load("views", "workbench")
+    build = registry.load("views", "workbench" if result is None else result.view_name)
     view: View = build(result, model=chosen, ask=ask, data=_shown_rows(chosen, data, y), split=split, theme=theme, embed_model=embed_model)
     return view
 

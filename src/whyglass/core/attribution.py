@@ -101,9 +101,9 @@ class Attribution(Explanation):
         return self.schema.names if self.groups is None else tuple(name for name, _ in self.groups)
 
     @property
-    def drawable(self) -> bool:
-        """Whether a view of its own shows it: a waterfall must end at the prediction."""
-        return self.additive
+    def view_name(self) -> str:
+        """The view that shows it: a waterfall must end at the prediction."""
+        return "workbench" if self.additive else ""
 
     @property
     def data(self) -> Any:

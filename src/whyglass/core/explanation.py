@@ -87,7 +87,7 @@ class Explanation:
             msg = f"Cannot tell the form of {target.name!r} from its extension. {nearest(target.suffix[1:], known)}"
             raise InputError(msg)
         if target.suffix == ".html":
-            if not self.drawable:
+            if not self.view_name:
                 msg = f"{self.undrawn} Save it as .arrow, .json or .parquet."
                 raise InputError(msg)
             registry.load("views", "show")(self, **options).save(target)
@@ -99,17 +99,17 @@ class Explanation:
         return target
 
     @property
-    def drawable(self) -> bool:
-        """Whether a view of its own shows it."""
-        return False
+    def view_name(self) -> str:
+        """The row of the views table that shows it; empty when none does."""
+        return ""
 
     @property
     def undrawn(self) -> str:
-        """Why not, in words."""
+        """Why none does, in words."""
         return f"A {type(self).__name__} of {self.provenance.method!r} has no view of its own: wg.show draws contributions that add up."
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        if not self.drawable:
+        if not self.view_name:
             return {"text/plain": repr(self)}
         return registry.load("views", "show")(self)._repr_mimebundle_(**options)
 

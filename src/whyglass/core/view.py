@@ -52,13 +52,14 @@ class View:
     """What ``show`` gives back.
 
     Attributes:
-        name: Row of the views table; also the front-end module's name.
+        name: Row of the views table; also the front-end module's name, unless ``module`` says otherwise.
         meta: JSON that never changes while the view lives.
         first: The tables needed for the first paint, Arrow IPC streams by name.
         actions: What the page may ask, by name.
         frame_rows: Rows of the caller's own frame by position, for ``selected_frame``.
         freeze: Gives (meta, tables) for a page that has no Python behind it; called with keyword options.
         fallback: SVG text for places where no script runs.
+        module: Name of the front-end module, where views share one.
     """
 
     name: str
@@ -69,6 +70,7 @@ class View:
     freeze: Callable[..., tuple[dict[str, Any], dict[str, bytes]]] | None = None
     fallback: Callable[[], str] | None = None
     theme: str = "auto"
+    module: str = ""
     options: dict[str, Any] = field(default_factory=dict)
     _state: dict[str, Any] = field(default_factory=dict)
     _listeners: dict[str, list[Listener]] = field(default_factory=dict)
@@ -78,6 +80,11 @@ class View:
     def __repr__(self) -> str:
         rows = int(self.meta.get("n_rows", 0))
         return f"<whyglass {self.name}: {self.meta.get('title') or 'untitled'}, {rows:,} rows; .serve() or .save('why.html') shows it>"
+
+    @property
+    def script(self) -> str:
+        """File name of the built front-end module."""
+        return f"{self.module or self.name}.js"
 
     @property
     def state(self) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def _widget_class() -> type:
         first = traitlets.Bytes().tag(sync=True)
 
         def __init__(self, view: View, host: str) -> None:
-            self._esm = page.asset(view, f"{view.name}.js")
+            self._esm = page.asset(view, view.script)
             meta = plain(page.meta_for(view, host))
             super().__init__(meta=meta, state=plain(view.state), first=pack(view.first))
             self.session = html.session(view, self._tell)

@@ -41,7 +41,7 @@ def asset(view: View, name: str) -> str:
 
 def joined(view: View, bridge: str) -> str:
     """The view's bundle and a bridge ("static" or "streamlit") as one script; ``frontend/build.mjs`` says how they join."""
-    return asset(view, f"{view.name}.js").rstrip().removesuffix(_MODULE_END) + asset(view, f"{bridge}.js")
+    return asset(view, view.script).rstrip().removesuffix(_MODULE_END) + asset(view, f"{bridge}.js")
 
 
 def meta_for(view: View, host: str, *, live: bool = True, meta: dict[str, Any] | None = None) -> dict[str, Any]:

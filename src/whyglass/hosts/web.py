@@ -122,7 +122,7 @@ class _Files:
     """The few files of a page, read when serving begins."""
 
     def __init__(self, view: View) -> None:
-        module = f"{view.name}.js"
+        module = view.script
         body = f'<div id="wg-root" data-module="./{module}"></div>\n<script type="module" src="./socket.js"></script>'
         self.files = {
             "": (page.document_for(view, head="", body=body), "text/html"),

@@ -4,6 +4,7 @@ What lives here: one module per view (with helpers beside it), and ``static/``, 
 here: a host, an explainer, a plotting library, any frame library; what a view must ask of a model it asks through the
 ``ask`` function that the facade hands it, and tables become bytes through the frames table of ``core.tables``.
 
-How to add one: a function ``build(result, **options) -> View`` here, one ``frontend/src/views/<name>.ts`` that renders
-it, and one line in ``core.tables.VIEWS``. No host is touched.
+How to add one: a function ``build(result, *, model, ask, data, split, theme, embed_model) -> View`` here, one
+``frontend/src/views/<name>.ts`` that renders it, one line in ``core.tables.VIEWS``, and its name as ``view_name`` of the
+results it shows. ``facade.show`` and the hosts are not touched.
 """
