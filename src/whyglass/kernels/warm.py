@@ -13,7 +13,8 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import IO, Any
 
 import numpy as np
 
@@ -34,6 +35,12 @@ from whyglass.kernels import (
     tree_plan,
     tree_shap,
 )
+
+fcntl: ModuleType | None
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None
 
 _lock = threading.Lock()
 _CHILD = "from whyglass.kernels import warm; warm.call_first()"
@@ -165,18 +172,47 @@ def warm() -> None:
     """Make the kernels ready: those of a click in this process, the others on disk; call it from a background thread.
 
     With a filled disk cache this loads machine code, some tens of milliseconds. With an empty one a child process compiles
-    first, so that this process keeps its GIL; where no child can be started, this process compiles what a click needs.
+    first, so that this process keeps its GIL; where no child can be started, this process compiles what a click needs. Of several
+    processes one has its child compile: the others wait for the kernels of a click and leave the rest to it.
     """
     with _lock:
-        _make(first_kernels(), _CHILD)
+        _make(first_kernels(), _CHILD, wait=True)
         call_first()
-        _make(other_kernels(), _LATER)
+        _make(other_kernels(), _LATER, wait=False)
 
 
-def _make(wanted: tuple[Callable[..., Any], ...], code: str) -> None:
+def _make(wanted: tuple[Callable[..., Any], ...], code: str, *, wait: bool) -> None:
     """Let a child process compile what is not on disk; one that cannot start or fails leaves that to the first call here."""
     python = Path(sys.executable or "").name.lower().startswith("python")  # inside another program it names that program
-    if python and not all(on_disk(kernel) for kernel in wanted if cached(kernel)):
+    if not python or not _missing(wanted):
+        return
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired), _sign(wanted[0]) as sign:
+        if not _claim(sign, wait=wait) or not _missing(wanted):
+            return
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-            subprocess.run([sys.executable, "-c", code], env=environment, check=False, capture_output=True, timeout=_PATIENCE)  # noqa: S603
+        command = [sys.executable, "-c", code]
+        # the claim is the child's too: it outlives this process when that ends first, and the system drops it with the last of them
+        kept = () if fcntl is None else (sign.fileno(),)
+        subprocess.run(command, env=environment, check=False, capture_output=True, timeout=_PATIENCE, pass_fds=kept)  # noqa: S603
+
+
+def _missing(wanted: tuple[Callable[..., Any], ...]) -> bool:
+    return not all(on_disk(kernel) for kernel in wanted if cached(kernel))
+
+
+def _sign(kernel: Any) -> IO[bytes]:
+    """The file by which processes that share a cache folder agree on who compiles."""
+    return (Path(kernel.stats.cache_path) / f"{kernel.py_func.__qualname__}.compiling").open("wb")
+
+
+def _claim(sign: IO[bytes], *, wait: bool) -> bool:
+    """Whether this process is the one to compile; where files cannot be locked every process is."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(sign, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
