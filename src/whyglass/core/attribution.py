@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whyglass.core import registry
+from whyglass.core.agreement import check_pair, check_spaces, compare
 from whyglass.core.container import plain
 from whyglass.core.errors import InputError, nearest
 from whyglass.core.explanation import Arrays, Explanation, read_provenance, read_rows, read_status
@@ -129,6 +130,45 @@ class Attribution(Explanation):
         order = np.argsort(-np.abs(last), axis=1, kind="stable")[:, :k]
         return [[(self.feature_names[j], float(last[r, j])) for j in columns] for r, columns in enumerate(order)]
 
+    def agreement(self, other: Attribution, k: int = 5) -> Any:
+        """How far another explanation of the same rows agrees with this one, such as LIME with Shapley values.
+
+        Args:
+            other: A result of the same rows, columns and model, in the same space.
+            k: How many of the strongest columns of each are compared.
+
+        Returns:
+            A frame of the caller's kind, one line per row and common output: row, output, ``k`` (fewer than asked where fewer
+            values are not zero), ``shared`` (how many of the k strongest are so in both), ``same_sign`` (how many of the shared
+            point the same way), ``rank_correlation`` (Spearman's, of the sizes of all columns; NaN where one side's are equal),
+            ``opposite`` (columns that point in opposite ways although both 95% intervals leave out zero and both values are at
+            least a hundredth of the row's largest), and status.
+
+        Raises:
+            InputError: If the results do not belong together.
+        """
+        if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+            msg = f"k={k!r} is not a whole number from 1 up."
+            raise InputError(msg)
+        outputs = check_pair(self, other)
+        check_spaces(self, other)
+        found = [compare(*_pair(self, other, name), int(k)) for name in outputs]
+        status = [mine if mine != "ok" else theirs for mine, theirs in zip(self.status, other.status, strict=True)]
+        good = np.repeat(np.array([s == "ok" for s in status], dtype=bool), len(outputs))
+
+        def column(name: str) -> NDArray[Any]:
+            return np.stack([getattr(each, name) for each in found], axis=1).reshape(-1)
+
+        columns: Arrays = {
+            "row": np.repeat(np.arange(len(self)), len(outputs)),
+            "output": np.tile(np.array(outputs, dtype=object), len(self)),
+            **{name: np.where(good, column(name), 0) for name in ("k", "shared", "same_sign")},
+            "rank_correlation": np.where(good, column("rank_correlation"), np.nan),
+            "opposite": np.where(good, column("opposite"), 0),
+            "status": np.repeat(np.array(status, dtype=object), len(outputs)),
+        }
+        return registry.load("frames", "builder")(columns, self.dataset.frame)
+
     def to_frame(self, kind: str | None = None) -> Any:
         """One line per row and output: row, output, base value, prediction, one column a feature, status.
 
@@ -245,6 +285,14 @@ class Attribution(Explanation):
             MissingExtraError: If shap is not installed.
         """
         return registry.load("exports", "shap")(self, interactions=interactions)
+
+
+def _pair(one: Attribution, two: Attribution, output: str) -> tuple[Array, Array, tuple[Array | None, Array | None]]:
+    """Values of one output from both, and their standard errors; NaN counts as 0."""
+    both = [(result, result.output_names.index(output)) for result in (one, two)]
+    first, second = (np.nan_to_num(result.values[:, :, at]) for result, at in both)
+    errors = [None if result.std_errors is None else result.std_errors[:, :, at] for result, at in both]
+    return first, second, (errors[0], errors[1])
 
 
 def _read_groups(given: Any, columns: int) -> Groups | None:
