@@ -6,10 +6,10 @@
 //                  <view>.js without FOOTER + static.js, so a view's code lies in the wheel once.
 //   streamlit.js   the same for Streamlit: <view>.js without FOOTER + streamlit.js is an ES module (component v2).
 // src/bridge/{static,socket,streamlit}.ts say what each page must hold.
-import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join, parse } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { build, transform } from "esbuild";
 
 const FOOTER = "export default __whyglass_view.default;";
 
@@ -18,14 +18,29 @@ const out = process.env.WHYGLASS_STATIC ?? join(here, "..", "src", "whyglass", "
 // Every file directly in src/views is a view; what views share lies in src/parts or in a folder of src/views.
 const views = readdirSync(join(here, "src", "views")).filter((file) => file.endsWith(".ts") && !file.endsWith(".d.ts"));
 
+const target = ["es2022", "chrome109", "firefox115", "safari16.4"];
+
+// Every report carries a view's code: style sheets are minified too, and templates lose their indentation, which htm drops
+// or the page draws as one blank.
+const small = {
+  name: "small",
+  setup(build) {
+    build.onLoad({ filter: /\.css$/ }, async ({ path }) => {
+      const { code } = await transform(readFileSync(path, "utf8"), { loader: "css", minify: true, target });
+      return { contents: code.trim(), loader: "text" };
+    });
+    build.onLoad({ filter: /src[\\/]views[\\/].*\.ts$/ }, ({ path }) => ({ contents: readFileSync(path, "utf8").replace(/\n +/g, "\n"), loader: "ts" }));
+  },
+};
+
 const common = {
   bundle: true,
   minify: true,
   sourcemap: false,
   legalComments: "none",
   charset: "utf8",
-  target: ["es2022", "chrome109", "firefox115", "safari16.4"],
-  loader: { ".css": "text" },
+  target,
+  plugins: [small],
   absWorkingDir: here,
   logLevel: "warning",
 };

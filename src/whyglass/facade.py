@@ -282,7 +282,8 @@ def show(
     """Look at results, or at a model, in the live view.
 
     Args:
-        *things: Results, also a ``shap.Explanation``, or a model to be shown on its own data.
+        *things: Results, also a ``shap.Explanation``, or a model to be shown on its own data. Contributions and a LIME result of the
+            same rows are shown beside each other.
         model: The wrapped model; taken from the results when None.
         data: The rows to show; by default wrap's X (as train) plus the explained rows (as held out).
         y: Recorded outcomes of ``data``.
@@ -301,6 +302,7 @@ def show(
     models = [t for t in things if isinstance(t, Model)]
     results = [t for t in things if isinstance(t, Explanation)]
     strange = [t for t in things if not isinstance(t, Model | Explanation)]
+    results, beside = registry.load("views", "beside")(results, with_model=bool(models) or model is not None)
     undrawn = next((t for t in results if not t.view_name), None)
     if undrawn is not None:
         msg = f"{undrawn.undrawn} Read it with print or .to_frame(); wg.show(model) asks for rules, flips and curves beside each case."
@@ -330,7 +332,8 @@ def show(
         result = replace(result, dataset=_with_outcomes(result.dataset, y))
     ask = None if chosen is None else partial(_answer, chosen)
     build = registry.load("views", "workbench" if result is None else result.view_name)
-    view: View = build(result, model=chosen, ask=ask, data=_shown_rows(chosen, data, y), split=split, theme=theme, embed_model=embed_model)
+    options = {"theme": theme, "embed_model": embed_model, **({} if beside is None else {"beside": beside})}
+    view: View = build(result, model=chosen, ask=ask, data=_shown_rows(chosen, data, y), split=split, **options)
     return view
 
 

@@ -85,6 +85,8 @@ export interface Meta extends BaseMeta {
   python: { model: string; imports: string[]; call: string; frame?: string; groups?: string };
   /** Whether panels ask by themselves: a model that may be slow is asked when a button is pressed. */
   asks?: "at once" | "when pressed";
+  /** LIME beside the bars: asked of the model or given to `show`, and where the bins of numbers end. */
+  surrogate?: { source: "asked" | "given"; edges: (number[] | null)[] } | null;
   /** Which panels the live model can fill. */
   parts: { rules?: boolean; counterfactuals?: boolean; effects?: boolean; influence?: boolean; verdict?: boolean };
   frozen: { date: string; rows_shown: number; note: string } | null;

@@ -7,6 +7,7 @@ import { connect } from "../parts/connection";
 import type { AfmView, RenderProps } from "../parts/model";
 import { mount } from "../parts/root";
 import { attachTips } from "../parts/tooltip";
+import around from "../styles/around.css";
 import base from "../styles/base.css";
 import tokens from "../styles/tokens.css";
 import style from "../styles/workbench.css";
@@ -35,7 +36,7 @@ export interface Counters {
 
 function render({ model, el }: RenderProps): () => void {
   const link = connect(model);
-  const mounted = mount(el, [tokens, base, style], link.meta);
+  const mounted = mount(el, [tokens, base, style, around], link.meta);
   const height = (link.meta as { height?: unknown }).height;
   if (typeof height === "number") mounted.root.style.height = `${height}px`;
   const desk = new Desk(link, mounted);
@@ -71,6 +72,7 @@ function render({ model, el }: RenderProps): () => void {
     stopCounting();
     desk.pairs.dispose();
     desk.panels.dispose();
+    desk.surrogate.dispose();
     desk.answers.dispose();
     desk.rows.dispose();
     tips.dispose();

@@ -19,6 +19,7 @@ from whyglass.core.view import Action, Answer, Turn
 from whyglass.views import interactions, panels
 from whyglass.views.rows import pack_cases, pack_matrix
 from whyglass.views.subject import Subject
+from whyglass.views.surrogates import Around
 
 Array = NDArray[np.float64]
 STEPS = 1_000  # int16 steps that the largest contribution of a table is written in
@@ -31,6 +32,7 @@ class Answers:
     """The actions of one workbench."""
 
     subject: Subject
+    around: Around | None = None
     _once: Once = field(default_factory=Once)
 
     def actions(self) -> dict[str, Action]:
@@ -45,6 +47,8 @@ class Answers:
             found["flips"] = Action(self.flips, lane="flips")
             found["rule"] = Action(self.rule, lane="rule")
             found["effect"] = Action(self.effect, lane="effect")
+        if self.around is not None and self.around.offered() is not None:
+            found["surrogate"] = Action(self.surrogate, lane="surrogate")
         return found
 
     def table(self, args: Mapping[str, Any], turn: Turn) -> Answer:  # noqa: ARG002  (every action takes a turn)
@@ -140,6 +144,13 @@ class Answers:
     def effect(self, args: Mapping[str, Any], turn: Turn) -> Answer:  # noqa: ARG002
         """What the model says on average, and of one encoded row, as one column moves."""
         return panels.effect(self.subject, self._read([args.get("row")]), args.get("column"))
+
+    def surrogate(self, args: Mapping[str, Any], turn: Turn) -> Answer:  # noqa: ARG002
+        """LIME's coefficients of one encoded row."""
+        if self.around is None:
+            msg = "This model cannot be asked for that."
+            raise UnsupportedError(msg)
+        return self.around.of_row(self._read([args.get("row")]), args)
 
     def _read(self, given: Any) -> Array:
         width = len(self.subject.shown.schema)

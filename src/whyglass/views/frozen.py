@@ -77,6 +77,8 @@ def freeze(
         },
         "curves": curves,
     }
+    if answers.around is not None:
+        answers.around.freeze(frozen, tables, ids)
     return frozen, tables
 
 

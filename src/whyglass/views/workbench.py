@@ -27,6 +27,7 @@ from whyglass.views.measures import measure
 from whyglass.views.rows import SPLITS, Shown, gather, pack_cases
 from whyglass.views.subject import Asker, Subject
 
+from whyglass.views.surrogates import Around
 FIRST_ROWS = 2_000
 CHUNK_ROWS = 10_000
 FIRST_BYTES = 150_000
@@ -53,7 +54,7 @@ def build(
         ask: Explains encoded rows.
         data: The rows to show; see ``rows.gather`` for the default.
         split: Per row of ``data`` "train" or "held out".
-        **options: "theme", and "embed_model" for saved reports.
+        **options: "theme", "embed_model" for saved reports, and "beside": the LIME result of the same rows to show beside the contributions.
 
     Returns:
         The View; hosts carry it.
@@ -68,13 +69,15 @@ def build(
             raise InputError(msg)
         result, model, ask = own_terms.as_players(result), None, None
     output = _shown_output(result, model)
-    shown = gather(result, model, data, split, output)
+    beside = options.get("beside")
+    shown = gather(result if result is not None else beside, model, data, split, output)
     background = _unknown(model, shown)
     page = _page_form(model)
     space = ("probability" if model.task == "classification" else "value") if model is not None else (result.space if result else "value")
     subject = Subject(shown, model, ask, background, output, space, result, page)
-    answers = Answers(subject)
-    meta = _meta(subject, options.get("theme", "auto"))
+    around = Around(subject, beside)
+    answers = Answers(subject, around)
+    meta = _meta(subject, options.get("theme", "auto")) | {"surrogate": around.offered()}
     if given is not None and result is not None and own_terms.alone(given):
         labels = wrapped.provenance.get("labels", {}) if wrapped else {}
         meta |= {k: labels[k] for k in ("title", "noun") if k in labels} | {"subtitle": own_terms.note(result, given)}
@@ -88,6 +91,8 @@ def build(
         theme=options.get("theme", "auto"),
     )
     view.state = _first_state(subject, meta["chunks"][0][1])
+    if beside is not None and beside.space == "margin":
+        view.update({"space": "margin"})
     view.fallback = _fallback(subject, int(view.state["case"]))
     view.freeze = partial(_frozen, answers, view, embed_model=options.get("embed_model", True))
     return view

@@ -13,6 +13,7 @@ import { Answers } from "./answers";
 import { Pairs } from "./pairs";
 import { Panels } from "./panels";
 import { Rows } from "./rows";
+import { Surrogate } from "./surrogate";
 import type { Words } from "./words";
 
 export function defaults(meta: Meta): State {
@@ -43,6 +44,7 @@ export class Desk {
   readonly answers: Answers;
   readonly pairs: Pairs;
   readonly panels: Panels;
+  readonly surrogate: Surrogate;
   readonly words: Words;
   readonly dialog = signal<DialogName>("");
   readonly toast = signal("");
@@ -61,6 +63,7 @@ export class Desk {
     this.answers = new Answers(this.rows);
     this.pairs = new Pairs(this.rows, this.answers);
     this.panels = new Panels(this.rows, this.answers);
+    this.surrogate = new Surrogate(this.rows, this.answers);
     this.words = this.rows.words;
     this.settleCase();
     this.theme.value = mounted.theme();

@@ -5,7 +5,7 @@ import type { VNode } from "preact";
 import { useState } from "preact/hooks";
 import { type Desk, useDesk } from "./desk";
 
-export type PartName = "map" | "scale" | "bars" | "curves" | "swarm" | "dependence" | "calibration" | "alike" | "pairs" | "together" | "flips" | "rule" | "effect";
+export type PartName = "map" | "scale" | "bars" | "curves" | "swarm" | "dependence" | "calibration" | "alike" | "pairs" | "together" | "flips" | "rule" | "effect" | "around";
 
 function sentences(part: PartName, desk: Desk): string {
   const { words } = desk;
@@ -26,6 +26,7 @@ function sentences(part: PartName, desk: Desk): string {
     flips: `Each line is a case close to this one of which the model would say otherwise, the closest first; a step is counted in the fact's own spread, another category as one. They describe the model and are no advice: held facts, with a closed lock, never change.`,
     rule: `Of cases that meet every condition the model says the same as here, as often as the precision says; the soft band is its interval. "Covers" is the share of training ${many} that meet them.`,
     effect: `The black line is the average of what the model would say of many ${many} if only this fact were changed, with its 95% interval; the plum line is the same for the case that is open. Dashed parts move ${many} to where no one like them is known.`,
+    around: `Each bar says what the model would say more (orange) or less (blue) among ${many} drawn around this one when the fact stays as it is, as against when it differs; whiskers hold 95%. The ring is the same fact's bar in the middle: its share of the distance from the average.`,
     alike: `These lie closest to this case on the map, so the model reasons alike about them. Press one to open it.`,
   };
   return texts[part];

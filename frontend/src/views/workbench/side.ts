@@ -10,10 +10,11 @@ import { Flips } from "./flips";
 import { placesOf } from "./mapview";
 import { Read } from "./reading";
 import { RuleCard } from "./rulecard";
+import { AroundHere } from "./surrogate";
 
 export function Side(): VNode {
   return html`<aside class="side" aria-label="Beyond the bars">
-    <${RuleCard} /><${Flips} /><${Balance} /><${Compared} /><${Alike} /><${Trust} />
+    <${RuleCard} /><${Flips} /><${AroundHere} /><${Balance} /><${Compared} /><${Alike} /><${Trust} />
   </aside>` as VNode;
 }
 
