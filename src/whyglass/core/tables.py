@@ -70,8 +70,6 @@ FRAMES = (
     Row("joiner", "whyglass.adapters.frames:join", summary="Frames of one kind -> one frame, index kept."),
     Row("stream", "whyglass.adapters.stream:stream", summary="Columns -> an Arrow stream for a page."),
     Row("file", "whyglass.adapters.frames:read_file", summary="A .csv, .parquet or .arrow file -> a frame."),
-    Row("file with outcomes", "whyglass.adapters.frames:read_outcomes", summary="The same, and one column of it beside it."),
-    Row("file's columns", "whyglass.adapters.frames_blocks:names", summary="The names of the columns of a file, unread."),
     Row("blocks", "whyglass.adapters.frames_blocks:open_rows", summary="A frame or a file -> its rows, block by block."),
 )
 
@@ -95,17 +93,6 @@ VIEWS = (
         ("Attribution",),
         "View",
         summary="Cases, one case in full, what-if, and the model at large.",
-    ),
-    Row("rules", "whyglass.views.rules:build", ("Rules",), "View", summary="The rule behind each row, in words, with its intervals."),
-    Row(
-        "counterfactuals",
-        "whyglass.views.counterfactuals:build",
-        ("Counterfactuals",),
-        "View",
-        summary="Facts beside the changes that flip the answer, solved again as locks change.",
-    ),
-    Row(
-        "curves", "whyglass.views.curves:build", ("Curves",), "View", summary="A small chart of each column or pair, the chosen row marked."
     ),
     Row(
         "beside",
