@@ -70,7 +70,8 @@ def explain_to(path: str | Path, model: Any, X: Any, *, y: Any = None, executor:
     outcomes = _outcomes(y, source) if data is None else None
     rows, recorded, rows_are = X, outcomes, "explained rows"
     if source.file is not None and data is None and not isinstance(model, Model):
-        rows, recorded, rows_are = source.sample(ROWS), None, "first explained rows"
+        rows = source.sample(ROWS, without=outcomes if isinstance(outcomes, str) else None)
+        recorded, rows_are = None, "first explained rows"
     wrapped, unknown = ready(model, rows, recorded if data is None else y, data=data, background=background, rows_are=rows_are)
     parts = _parts(source.rows, len(wrapped.schema) * len(wrapped.outputs))
     told = _Told(wrapped, source.rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import socket
@@ -15,8 +16,10 @@ from typing import Any, NoReturn
 
 from whyglass import __version__
 from whyglass.core import registry
+from whyglass.core.attribution import SPACES
 from whyglass.core.errors import InputError, WhyglassError, nearest
 from whyglass.core.executor import Executor
+from whyglass.core.model import Model
 
 USAGE_ERROR = 2
 
@@ -52,6 +55,8 @@ examples:
                                                                   more rows than fit into memory
   whyglass explain model.skops rows.csv --background train.csv --out why.html
   whyglass explain model.ubj rows.csv --method shap.sampled --background train.csv --budget 30s
+  whyglass explain model.txt rows.csv --train train.csv --outcome income --method anchors
+  whyglass explain model.txt rows.csv --train train.csv --method counterfactual --set k=3
 """
 SHOW = "Look at saved answers (.arrow or .json) in the live view."
 
@@ -104,15 +109,18 @@ def _parser() -> argparse.ArgumentParser:
         "--out", metavar="FILE", type=Path, help="write the answers: .parquet, .arrow, .json or .html (the live view in one file)"
     )
     explain.add_argument("--method", default="auto", metavar="M", help="how to explain; auto is exact wherever the model allows it")
-    explain.add_argument("--target", metavar="OUTPUT", help="explain this output (a class) only")
-    explain.add_argument(
-        "--space", choices=("probability", "margin", "value"), help="the unit of the answers; the method's exact one by default"
-    )
+    explain.add_argument("--target", metavar="OUTPUT", help="explain this output (a class) only; for a counterfactual, the one wanted")
+    explain.add_argument("--space", choices=SPACES, help="the unit of the answers; the method's exact one by default")
     explain.add_argument("--budget", metavar="N", help='evaluations for each row, or a time for all such as "30s" (default 2,048)')
     explain.add_argument(
-        "--background", metavar="FILE", type=Path, help="rows that stand for 'unknown'; they also tell the model's columns"
+        "--background", metavar="FILE", help="rows that stand for 'unknown' and tell the model's columns; or medoids:50, of --train"
     )
+    explain.add_argument("--train", metavar="FILE", type=Path, help="rows the model was trained on: draws and neighbours come from them")
+    explain.add_argument("--outcome", metavar="COLUMN", help="the column of DATA and of --train that holds what was recorded")
     explain.add_argument("--seed", type=int, default=0, metavar="N", help="same seed, same answer (default 0)")
+    explain.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the method, as JSON or as text; may be repeated"
+    )
     explain.set_defaults(run=_explain)
 
     show = verbs.add_parser("show", help="look at saved answers", description=SHOW, formatter_class=style)
@@ -155,22 +163,72 @@ def _explain(given: argparse.Namespace) -> None:
 
     if given.out is not None:
         _check_suffix(given.out, [row.name for row in registry.rows("formats")])
-    read = registry.load("frames", "file")
+    params = dict(_parameter(text) for text in given.set)
+    if not any(_has(file, given.outcome) for file in (given.data, given.train) if file is not None):
+        msg = f"--outcome {given.outcome!r} is a column of neither DATA nor --train."
+        raise InputError(msg)
     estimator = registry.load("model files", "reader")(given.model)
-    background = None if given.background is None else read(given.background)
-    budget = int(given.budget) if given.budget is not None and given.budget.isdigit() else given.budget
-    asked = {"method": given.method, "target": given.target, "space": given.space, "budget": budget, "seed": given.seed}
-    if given.out is not None and given.out.suffix == ".parquet":
-        _stream(estimator, given, data=background, background=background, **asked)
+    background = given.background
+    if background is not None and not background.startswith("medoids:"):
+        background = _read(Path(background), given.outcome)[0]
+    if given.train is not None:
+        estimator = facade.wrap(estimator, *_read(given.train, given.outcome))
+    elif given.outcome is not None and background is not None and not isinstance(background, str):
+        estimator = facade.wrap(estimator, background)
+    asked = {
+        "method": given.method,
+        "target": _value(given.target) if (given.target or "").startswith("[") else given.target,
+        "data": None if isinstance(estimator, Model) or isinstance(background, str) else background,
+        "background": background,
+        "space": given.space,
+        "budget": int(given.budget) if given.budget is not None and given.budget.isdigit() else given.budget,
+        "seed": given.seed,
+        **params,
+    }
+    if given.out is not None and given.out.suffix == ".parquet" and given.method in _streamed():
+        _stream(estimator, given, **asked)
         return
-    why = facade.explain(estimator, read(given.data), data=background, background=background, **asked)
+    rows, outcomes = _read(given.data, given.outcome)
+    why = facade.explain(estimator, rows, y=outcomes, **asked)
     if given.out is None:
         sys.stdout.write(f"{why!r}\n")
         _say("Every row: --out why.parquet. The live view: --out why.html.")
         return
     why.save(given.out)
-    bad = sum(status != "ok" for status in why.status)
-    _sum_up(given.out, why, len(why), bad)
+    _say(f"{given.out}: {repr(why).splitlines()[0]}")
+    _count(sum(status != "ok" for status in why.status))
+
+
+def _streamed() -> set[str]:
+    """The methods whose answers can be written block by block: one attribution a row."""
+    return {"auto", "shap"} | {row.name for row in registry.rows("methods") if row.gives == "Attribution" and not row.outcomes}
+
+
+def _has(path: Path, outcome: str | None) -> bool:
+    return outcome is None or outcome in registry.load("frames", "file's columns")(path)
+
+
+def _read(path: Path, outcome: str | None) -> tuple[Any, Any]:
+    """The rows of a file, and what was recorded of them where a column of it holds that."""
+    if outcome is None:
+        return registry.load("frames", "file")(path), None
+    return registry.load("frames", "file with outcomes")(path, outcome)  # type: ignore[no-any-return]
+
+
+def _parameter(text: str) -> tuple[str, Any]:
+    name, given, value = text.partition("=")
+    if not given or not name.isidentifier():
+        msg = f'--set {text!r} is not understood; wanted a parameter\'s name and its value, such as k=3 or immutable=["age"].'
+        raise InputError(msg)
+    return name, _value(value)
+
+
+def _value(text: str | None) -> Any:
+    """A list, mapping, number or truth value written as JSON; anything else is text."""
+    try:
+        return None if text is None else json.loads(text)
+    except json.JSONDecodeError:
+        return text
 
 
 def _stream(estimator: Any, given: argparse.Namespace, **asked: Any) -> None:
@@ -187,16 +245,18 @@ def _stream(estimator: Any, given: argparse.Namespace, **asked: Any) -> None:
         sys.stderr.flush()
 
     try:
-        done = batches.explain_to(given.out, estimator, given.data, executor=Executor(progress=progress if watched else None), **asked)
+        by = Executor(progress=progress if watched else None)
+        recorded = given.outcome if _has(given.data, given.outcome) else None
+        done = batches.explain_to(given.out, estimator, given.data, y=recorded, executor=by, **asked)
     finally:
         if watched:
             sys.stderr.write("\r\x1b[K")
-    _sum_up(given.out, done, done.rows, done.failed)
+    trust = "exact" if done.exact else "estimated, with standard errors"
+    _say(f"{given.out}: {done.rows:,} rows explained, {trust}, in {done.space} space ({done.provenance.method}).")
+    _count(done.failed)
 
 
-def _sum_up(target: Path, answers: Any, rows: int, bad: int) -> None:
-    trust = "exact" if answers.exact else "estimated, with standard errors"
-    _say(f"{target}: {rows:,} rows explained, {trust}, in {answers.space} space ({answers.provenance.method}).")
+def _count(bad: int) -> None:
     if bad:
         _say(f"{bad:,} rows could not be explained; their status says why.")
 

@@ -30,6 +30,7 @@ def work(tmp_path_factory):
     y = (X["age"] + X["hours"] ** 2 > 1).astype(int)
     lightgbm.train({"objective": "binary", "verbose": -1, "num_threads": 1}, lightgbm.Dataset(X, y), 5).save_model(folder / "model.txt")
     X.to_csv(folder / "train.csv", index=False)
+    X.assign(fell=y).to_csv(folder / "recorded.csv", index=False)
     X[:20].to_parquet(folder / "rows.parquet")
     X[:20].to_csv(folder / "rows.csv", index=False)
     return folder
@@ -114,6 +115,46 @@ def test_options_reach_the_verb(work, tmp_path):
     assert made.params["background_rows"] == 200
 
 
+def asked(work, *arguments) -> list[str]:
+    return ["explain", str(work / "model.txt"), *(str(work / a) if str(a).endswith(".csv") else str(a) for a in arguments)]
+
+
+@pytest.mark.parametrize("method", ["lime", "anchors", "counterfactual", "pdp", "permutation"])
+def test_every_kind_of_answer_is_what_python_gives(work, tmp_path, capsys, method):
+    out, rows = tmp_path / "why.arrow", pd.read_csv(work / "recorded.csv")
+    assert cli.main(asked(work, "recorded.csv", "--train", "recorded.csv", "--outcome", "fell", "--method", method, "--out", out)) == 0
+    X, y = rows.drop(columns="fell"), rows["fell"]
+    model = wg.wrap(lightgbm.Booster(model_file=work / "model.txt"), X, y)
+    assert wg.load(out) == wg.explain(model, X, y=y, method=method)
+    assert str(out) in capsys.readouterr().err
+
+
+def test_parameters_of_the_method_reach_it(work, capsys):
+    given = ["--train", "train.csv", "--method", "counterfactual", "--target", "1", "--set", 'immutable=["age"]', "--set", "k=2"]
+    assert cli.main(asked(work, "rows.csv", *given)) == 0
+    said = capsys.readouterr().out
+    assert "leads to 1" in said
+    assert "held: age stays" in said
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "arrow"])
+@pytest.mark.parametrize("more", [(), ("--train", "train.csv"), ("--background", "train.csv")])
+def test_outcomes_are_read_from_a_column(work, tmp_path, suffix, more):
+    out = tmp_path / f"why.{suffix}"
+    assert cli.main(asked(work, "recorded.csv", "--outcome", "fell", "--space", "log_loss", *more, "--out", out)) == 0
+    found = wg.load(out).to_frame().drop(columns="index", errors="ignore") if suffix == "arrow" else pd.read_parquet(out)
+    rows = pd.read_csv(work / "recorded.csv")
+    X, y = rows.drop(columns="fell"), rows["fell"]
+    model = wg.wrap(lightgbm.Booster(model_file=work / "model.txt"), X)
+    wanted = wg.explain(model, X, y=y, space="log_loss", background=X if "--background" in more else None)
+    np.testing.assert_allclose(found[["age", "hours", "gain"]].to_numpy(float), wanted.values[:, :, 0], atol=1e-12)
+
+
+def test_middle_rows_stand_for_unknown(work, capsys):
+    assert cli.main(asked(work, "rows.csv", "--train", "train.csv", "--background", "medoids:5")) == 0
+    assert "5" in capsys.readouterr().out.splitlines()[1]
+
+
 def test_without_out_the_strongest_pushes_are_printed(work, capsys):
     assert cli.main(["explain", str(work / "model.txt"), str(work / "rows.csv")]) == 0
     assert "Attribution: 20 rows x 3 features" in capsys.readouterr().out
@@ -130,6 +171,10 @@ def test_without_out_the_strongest_pushes_are_printed(work, capsys):
         (("model.txt", "rows.csv", "--budget", "soon"), "soon"),
         (("model.txt", "rows.csv", "--out", "why.xlsx"), "Valid:"),
         (("model.txt", "rows.csv", "--out", "nowhere/why.arrow"), "There is no folder"),
+        (("model.txt", "rows.csv", "--outcome", "fell"), "a column of neither DATA nor --train"),
+        (("model.txt", "rows.csv", "--set", "k"), "--set 'k' is not understood"),
+        (("model.txt", "rows.csv", "--set", "k=3"), "has no parameter 'k'"),
+        (("model.txt", "rows.csv", "--method", "permutation"), "pass y="),
     ],
 )
 def test_a_mistake_is_one_line(work, capsys, monkeypatch, arguments, said):

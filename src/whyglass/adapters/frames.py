@@ -308,6 +308,19 @@ def read_file(path: str | Path, frame: str | None = None) -> Any:
     return from_arrow(_library("arrow").read_file(path), frame or best())
 
 
+def read_outcomes(path: str | Path, column: str, frame: str | None = None) -> tuple[Any, NDArray[Any] | None]:
+    """The same without one column, and that column's values; None, and every column, where the file has none of that name.
+
+    Raises:
+        InputError: As ``read_file``.
+    """
+    table = _library("arrow").read_file(path)
+    if column not in table.column_names:
+        return from_arrow(table, frame or best()), None
+    recorded = np.asarray(table.column(column).to_numpy(zero_copy_only=False))
+    return from_arrow(table.drop_columns([column]), frame or best()), recorded
+
+
 def from_arrow(table: Any, frame: str) -> Any:
     """A pyarrow Table as this kind of frame."""
     return table if frame == "arrow" else _library(frame).from_arrow(table)

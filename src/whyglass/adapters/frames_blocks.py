@@ -37,8 +37,11 @@ class Source:
     whole: Any
     batches: Batches
 
-    def sample(self, count: int) -> Any:
-        """What a schema is learnt from, as a frame of the best kind installed: the first rows, and one for each category after them."""
+    def sample(self, count: int, without: str | None = None) -> Any:
+        """What a schema is learnt from, as a frame of the best kind installed: the first rows, and one for each category after them.
+
+        The column ``without`` is left out.
+        """
         size = max(1, min(count, self.rows))
         parts = [slice(start, min(start + size, self.rows)) for start in range(0, self.rows, size)] or [slice(0, 0)]
         with _readable(self.file):
@@ -48,6 +51,8 @@ class Source:
             known = {name: set(_values(first, name)) for name in words}
             pieces = [first, *(_unknown(table, known) for table in (tables if words else ()))]
             table = pa.concat_tables(pieces).unify_dictionaries()
+        if without in table.column_names:
+            table = table.drop_columns([without])
         return frames.from_arrow(table, frames.best())
 
     def blocks(self, parts: Sequence[slice], schema: Schema, outcome: str | None = None) -> Iterator[tuple[Any, NDArray[Any] | None]]:
@@ -93,6 +98,17 @@ def open_rows(X: Any) -> Source:
     with _readable(path):
         rows, batches = opener(path)
     return Source(rows, path, None, batches)
+
+
+def names(path: str | Path) -> list[str]:
+    """The names of the columns of a file, whose rows are not read.
+
+    Raises:
+        InputError: If it is missing, of another kind or damaged.
+    """
+    source = open_rows(Path(path))
+    with _readable(source.file):
+        return list(next(source.batches(None, ())).schema.names)
 
 
 @contextmanager
