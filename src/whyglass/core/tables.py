@@ -70,6 +70,8 @@ FRAMES = (
     Row("joiner", "whyglass.adapters.frames:join", summary="Frames of one kind -> one frame, index kept."),
     Row("stream", "whyglass.adapters.stream:stream", summary="Columns -> an Arrow stream for a page."),
     Row("file", "whyglass.adapters.frames:read_file", summary="A .csv, .parquet or .arrow file -> a frame."),
+    Row("file with outcomes", "whyglass.adapters.frames:read_outcomes", summary="The same, and one column of it beside it."),
+    Row("file's columns", "whyglass.adapters.frames_blocks:names", summary="The names of the columns of a file, unread."),
     Row("blocks", "whyglass.adapters.frames_blocks:open_rows", summary="A frame or a file -> its rows, block by block."),
 )
 
