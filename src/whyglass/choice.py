@@ -128,6 +128,11 @@ def _check_params(rows: list[Row], params: Mapping[str, Any]) -> None:
         raise InputError(msg)
 
 
+def output_name(model: Model, target: Any) -> Any:
+    """A class given as it stands in the data, 1 or True or a date, as the output's name; anything else as it is."""
+    return str(target) if target is not None and str(target) in model.outputs else target
+
+
 def wanted_outputs(model: Model, target: str | None) -> tuple[int, ...]:
     """Positions of the outputs asked for.
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
-from whyglass.choice import Question, choose, one_output, wanted_outputs
+from whyglass.choice import Question, choose, one_output, output_name, wanted_outputs
 from whyglass.core import registry
 from whyglass.core.ask import Ask, Budget
 from whyglass.core.attribution import SPACES, Attribution
@@ -152,7 +152,7 @@ def explain(
         X: Rows to explain, in any frame.
         method: "auto" or "shap" (exact for trees, linear models and few columns, else sampled with errors), or a row
             of ``whyglass.methods()``.
-        target: One output's name; all outputs when None. For a counterfactual the output wanted, or a range of values.
+        target: One output: its name, or the class as it stands in the data; all outputs when None. For a counterfactual the output wanted, or a range of values.
         data: Training rows, for a bare estimator.
         y: Recorded outcomes: of ``data`` where that is given, else of ``X``.
         background: Rows that stand for "unknown". None: path-dependent for trees; else 200 seeded rows of wrap's X.
@@ -225,7 +225,7 @@ def _answer(
     """Explain encoded rows; ``options`` are those of ``explain``, with ``background`` encoded too."""
     start = time.perf_counter()
     given = dict(params or {})
-    target, unknown, space = options.get("target"), options.get("background"), options.get("space")
+    target, unknown, space = output_name(model, options.get("target")), options.get("background"), options.get("space")
     seed, budget = _seed(options.get("seed", 0)), Budget.read(options.get("budget"))
     executor = Executor.read(options.get("executor"))
     if space not in (None, *SPACES):

@@ -49,6 +49,19 @@ def test_a_binary_margin_is_named_after_the_positive_class(boosting):
     assert explain(boosting, X[:4], target="rich") == why
 
 
+def test_a_class_may_be_named_as_it_stands_in_the_data():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 2))
+    for classes in ([0, 1], [False, True], [10.5, 2.0]):
+        y = np.asarray(classes)[(X[:, 0] > 0).astype(int)]
+        labels = y.astype(str) if y.dtype == float else y  # classes of a classifier are discrete
+        model = wg.wrap(LogisticRegression().fit(X, labels), X, y)
+        for given in classes:
+            for method in ("shap", "lime"):
+                assert explain(model, X[:3], target=given, method=method) == explain(model, X[:3], target=str(given), method=method)
+            assert explain(model, X[:3], method="counterfactual", target=given).status == ("ok",) * 3
+
+
 def test_probability_space_speaks_of_every_class(boosting):
     X, _ = table()
     why = explain(boosting, X[:4], space="probability")
