@@ -163,17 +163,21 @@ def _solve(sums: Sums, most: int | None) -> tuple[Array, Array, Bits]:
 def _forward(sums: Sums, most: int) -> Bits:
     """The columns that forward selection keeps: in each step the one that adds most to the fit, the kept ones swept out."""
     cases, columns = sums.share.shape
-    outputs = sums.cross.shape[1]
-    left, cross = np.repeat(sums.gram[:, None], outputs, axis=1), sums.cross.copy()
+    cross = sums.cross.copy()
+    outputs = cross.shape[1]
+    spread = np.repeat(np.diagonal(sums.gram, axis1=1, axis2=2)[:, None] + RIDGE, outputs, axis=1)
+    swept = np.zeros((cases, outputs, most, columns))  # roots of what each step has taken out of the sums
     kept = np.zeros((cases, outputs, columns), np.bool_)
     c, k = np.arange(cases)[:, None], np.arange(outputs)[None, :]
-    for _ in range(most):
-        spread = np.diagonal(left, axis1=2, axis2=3) + RIDGE
+    for step in range(most):
         best = np.argmax(np.where(kept, -1.0, cross**2 / spread), axis=2)
         kept[c, k, best] = True
-        column, size = left[c, k, :, best], spread[c, k, best][:, :, None]
-        cross -= column * cross[c, k, best][:, :, None] / size
-        left -= column[:, :, :, None] * column[:, :, None, :] / size[:, :, :, None]
+        before = swept[:, :, :step]
+        column = sums.gram[c, best] - np.einsum("cks,cksa->cka", before[c, k, :, best], before)
+        root = np.sqrt(spread[c, k, best])[:, :, None]
+        swept[:, :, step] = column / root
+        cross -= swept[:, :, step] * (cross[c, k, best][:, :, None] / root)
+        spread -= swept[:, :, step] ** 2
     return kept
 
 

@@ -14,7 +14,7 @@ from whyglass.kernels.jit import compiled, inlined
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
 
-_ROWS = 256  # rows summed per tree before the next tree: a tree stays in the cache meanwhile
+_ROWS = 8192  # rows summed per tree before the next tree: deep trees are read from memory once for all of them
 
 
 class Blocks(Protocol):
@@ -137,5 +137,6 @@ def predict(forest: Any, X: Any, executor: Blocks | None = None) -> Floats:
     """
     trees, rows = pack(forest), matrix(X)
     out = np.repeat(trees.base[None, :], len(rows), axis=0)
-    run(lambda part: add_leaves(trees, rows[part], out[part]), blocks(len(rows), executor, 4096), executor)
+    parts = [slice(0, len(rows))] if executor is None else blocks(len(rows), executor, _ROWS)
+    run(lambda part: add_leaves(trees, rows[part], out[part]), parts, executor)
     return out
