@@ -18,7 +18,7 @@ def test_the_report_is_written(root, tmp_path):
     command = [sys.executable, "-W", "error", root / "examples" / "report.py", "why.html"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "Attribution: 8141 rows x 11 features" in done.stdout
+    assert "Attribution: 8,141 rows x 11 features" in done.stdout
     assert (tmp_path / "why.html").stat().st_size < 600_000
 
 

@@ -14,7 +14,7 @@ from whyglass.core.agreement import check_pair, check_spaces, compare
 from whyglass.core.container import plain
 from whyglass.core.errors import InputError, nearest
 from whyglass.core.explanation import Arrays, Explanation, read_provenance, read_rows, read_status
-from whyglass.core.schema import Dataset, Schema, schema_to_json, write_number
+from whyglass.core.schema import Dataset, Schema, count_of, schema_to_json, write_number
 
 Array = NDArray[np.float64]
 ERROR = " std_error"  # what a frame's column of standard errors ends with
@@ -198,9 +198,8 @@ class Attribution(Explanation):
     def __repr__(self) -> str:
         rows, features, outputs = self.values.shape
         trust = "exact" if self.exact else "estimated, errors unknown" if self.std_errors is None else "estimated, with standard errors"
-        head = (
-            f"Attribution: {rows} rows x {features} features x {outputs} outputs, in {self.space} space, {trust} ({self.provenance.method})"
-        )
+        shape = f"{count_of(rows, 'row')} x {count_of(features, 'feature')} x {count_of(outputs, 'output')}"
+        head = f"Attribution: {shape}, in {self.space} space, {trust} ({self.provenance.method})"
         lines = [head] + ([f"  unknown = {self.background_note}"] if self.background_note else [])
         for row, strongest in enumerate(self[:3].top(3)):
             if self.status[row] != "ok":
@@ -210,7 +209,7 @@ class Attribution(Explanation):
             prediction = write_number(float(self.predictions[row, -1])) if outputs else ""
             lines.append(f"  row {row}: {self.output_names[-1] if outputs else ''} = {prediction}; {pushes}")
         bad = sum(s != "ok" for s in self.status)
-        return "\n".join(lines + ([f"  {bad} rows could not be explained; see .status"] if bad else []))
+        return "\n".join(lines + ([f"  {count_of(bad, 'row')} could not be explained; see .status"] if bad else []))
 
     def to_wire(self) -> tuple[dict[str, Any], Arrays]:
         """The result as JSON and named arrays."""

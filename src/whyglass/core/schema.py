@@ -189,6 +189,11 @@ _RAISED = str.maketrans(
 )
 
 
+def count_of(number: int, thing: str) -> str:
+    """Write how many there are: "1 row", "2,000 rows"."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def write_number(value: float) -> str:
     """Write a number with at most three significant digits, thousands separated, and a real minus sign."""
     size = abs(value)

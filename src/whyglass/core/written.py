@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from whyglass.core.provenance import Provenance
+from whyglass.core.schema import count_of
 
 
 @dataclass(frozen=True)
@@ -45,5 +46,6 @@ class Written:
     def __repr__(self) -> str:
         trust = "exact" if self.exact else "estimated, with standard errors"
         bad = f", {self.failed:,} of them not explained" if self.failed else ""
-        shape = f"{self.rows:,} rows x {len(self.feature_names)} features x {len(self.output_names)} outputs{bad}"
+        sizes = {"row": self.rows, "feature": len(self.feature_names), "output": len(self.output_names)}
+        shape = " x ".join(count_of(number, thing) for thing, number in sizes.items()) + bad
         return f"{self.path}: {shape}, in {self.space} space, {trust} ({self.provenance.method}), {self.seconds:.1f} s"
