@@ -157,7 +157,16 @@ def test_a_damaged_file_is_an_input_error(made):
 
 
 @pytest.mark.parametrize("made", [rules(), counterfactuals(), curves()], ids=lambda r: type(r).__name__)
-def test_what_has_no_view_is_shown_in_words(made, tmp_path):
+def test_every_kind_names_the_view_that_shows_it(made, tmp_path):
+    view = wg.show(made)
+    assert view.name == made.view_name == type(made).__name__.lower()
+    assert made.save(tmp_path / "made.html").read_bytes().startswith(b"<!doctype html>")
+    assert "application/vnd.jupyter.widget-view+json" in made._repr_mimebundle_()[0]
+
+
+@pytest.mark.parametrize("made", [rules(), counterfactuals(), curves()], ids=lambda r: type(r).__name__)
+def test_what_has_no_view_is_shown_in_words(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(type(made), "view_name", "")
     assert made._repr_mimebundle_() == {"text/plain": repr(made)}
     with pytest.raises(InputError, match="no view of its own"):
         made.save(tmp_path / "made.html")

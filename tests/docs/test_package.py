@@ -13,7 +13,7 @@ import zipfile
 
 import pytest
 
-STATIC = ("socket.js", "static.js", "streamlit.js", "workbench.js")
+STATIC = ("results.js", "socket.js", "static.js", "streamlit.js", "workbench.js")
 WANTED = {
     "whyglass/py.typed",
     "whyglass/datasets/census.xz",

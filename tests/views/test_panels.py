@@ -211,7 +211,7 @@ def test_a_rule_travels_with_its_conditions_and_its_interval(view, rows, monkeyp
 def test_a_row_that_cannot_be_asked_about_says_why(view, rows, monkeypatch):
     def answer(asked, **_options):
         status = ("the model does not answer this row with a number",)
-        return SimpleNamespace(status=status, provenance=SimpleNamespace(seconds=0.0), background_note="")
+        return SimpleNamespace(status=status, provenance=SimpleNamespace(seconds=0.0), background_note="", notes=("",))
 
     monkeypatch.setattr(panels, "_asker", lambda *_: answer)
     for action in ("flips", "rule"):

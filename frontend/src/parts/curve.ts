@@ -1,5 +1,7 @@
 /** Geometry of a what-if curve: which values a control stops at, where they lie, and the path. Pure. */
 
+import type { Column } from "./types";
+
 export interface CurveColumn {
   readonly categorical: boolean;
   readonly ordered: boolean;
@@ -8,6 +10,11 @@ export interface CurveColumn {
   readonly grid: readonly number[];
   readonly minimum: number | null;
   readonly maximum: number | null;
+}
+
+/** What of a column says where its values lie. */
+export function curveColumn(c: Column): CurveColumn {
+  return { categorical: c.kind === "categorical", ordered: c.ordered, integer: c.integer, count: c.categories.length, grid: c.grid, minimum: c.minimum, maximum: c.maximum };
 }
 
 export interface Axis {

@@ -112,6 +112,11 @@ class Counterfactuals(Explanation):
         if not self.status:
             object.__setattr__(self, "status", ("ok",) * len(self.dataset))
 
+    @property
+    def view_name(self) -> str:
+        """The view that shows them."""
+        return "counterfactuals"
+
     def __getitem__(self, key: Any) -> Any:
         """The list of one row's counterfactuals (an int), or the Counterfactuals of several (a slice, a list, a mask)."""
         part = super().__getitem__(key)

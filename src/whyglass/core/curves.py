@@ -72,6 +72,11 @@ class Curves(Explanation):
         return (*rows, *points, len(self.output_names))
 
     @property
+    def view_name(self) -> str:
+        """The view that shows them."""
+        return "curves"
+
+    @property
     def features(self) -> tuple[str, ...]:
         """The columns that have a curve of their own."""
         return tuple(key for key in self.keys if isinstance(key, str))

@@ -198,6 +198,11 @@ class Rules(Explanation):
         if not self.status:
             object.__setattr__(self, "status", ("ok",) * len(self.rules))
 
+    @property
+    def view_name(self) -> str:
+        """The view that shows them."""
+        return "rules"
+
     def __getitem__(self, key: Any) -> Any:
         """The Rule of one row (an int), or the Rules of several (a slice, a list, a mask)."""
         part = super().__getitem__(key)

@@ -96,6 +96,24 @@ VIEWS = (
         "View",
         summary="Cases, one case in full, what-if, and the model at large.",
     ),
+    Row("rules", "whyglass.views.rules:build", ("Rules",), "View", summary="The rule behind each row, in words, with its intervals."),
+    Row(
+        "counterfactuals",
+        "whyglass.views.counterfactuals:build",
+        ("Counterfactuals",),
+        "View",
+        summary="Facts beside the changes that flip the answer, solved again as locks change.",
+    ),
+    Row(
+        "curves", "whyglass.views.curves:build", ("Curves",), "View", summary="A small chart of each column or pair, the chosen row marked."
+    ),
+    Row(
+        "ranking",
+        "whyglass.views.ranking:build",
+        ("Attribution",),
+        "View",
+        summary="Values that do not add up: a bar with its interval for each fact, strongest first.",
+    ),
     Row(
         "beside",
         "whyglass.views.surrogates:pair",

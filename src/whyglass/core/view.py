@@ -54,12 +54,13 @@ class View:
     Attributes:
         name: Row of the views table; also the front-end module's name, unless ``module`` says otherwise.
         meta: JSON that never changes while the view lives.
-        first: The tables needed for the first paint, Arrow IPC streams by name.
+        first: The tables needed for the first paint by name: Arrow IPC streams, or what else the module reads.
         actions: What the page may ask, by name.
         frame_rows: Rows of the caller's own frame by position, for ``selected_frame``.
         freeze: Gives (meta, tables) for a page that has no Python behind it; called with keyword options.
         fallback: SVG text for places where no script runs.
         module: Name of the front-end module, where views share one.
+        read: How changes that Python makes to the state are read, so that people may write names where pages write positions.
     """
 
     name: str
@@ -71,6 +72,7 @@ class View:
     fallback: Callable[[], str] | None = None
     theme: str = "auto"
     module: str = ""
+    read: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     options: dict[str, Any] = field(default_factory=dict)
     _state: dict[str, Any] = field(default_factory=dict)
     _listeners: dict[str, list[Listener]] = field(default_factory=dict)
@@ -94,7 +96,7 @@ class View:
 
     @state.setter
     def state(self, new: Mapping[str, Any]) -> None:
-        self.update(dict(new))
+        self.update(dict(new) if self.read is None else self.read(dict(new)))
 
     @property
     def selection(self) -> list[int]:

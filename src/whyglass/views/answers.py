@@ -153,16 +153,24 @@ class Answers:
         return self.around.of_row(self._read([args.get("row")]), args)
 
     def _read(self, given: Any) -> Array:
-        width = len(self.subject.shown.schema)
-        if not isinstance(given, list) or len(given) > MOST_ROWS_A_CALL:
-            msg = f"Rows must be a list of at most {MOST_ROWS_A_CALL:,} encoded rows."
-            raise InputError(msg)
-        try:
-            numbers = [[math.nan if v is None else float(v) for v in row] for row in given]
-            return np.array(numbers, dtype=np.float64).reshape(len(given), width)
-        except (TypeError, ValueError) as error:
-            msg = f"Every row must hold {width} numbers or nulls."
-            raise InputError(msg) from error
+        return read_rows(given, len(self.subject.shown.schema))
+
+
+def read_rows(given: Any, width: int) -> Array:
+    """Encoded rows as a page sends them: lists of numbers, null for missing.
+
+    Raises:
+        InputError: If they are none, or too many.
+    """
+    if not isinstance(given, list) or len(given) > MOST_ROWS_A_CALL:
+        msg = f"Rows must be a list of at most {MOST_ROWS_A_CALL:,} encoded rows."
+        raise InputError(msg)
+    try:
+        numbers = [[math.nan if v is None else float(v) for v in row] for row in given]
+        return np.array(numbers, dtype=np.float64).reshape(len(given), width)
+    except (TypeError, ValueError) as error:
+        msg = f"Every row must hold {width} numbers or nulls."
+        raise InputError(msg) from error
 
 
 def _budgets(columns: int) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from whyglass.core import registry
 from whyglass.core.counterfactuals import Counterfactual, Counterfactuals
 from whyglass.core.curves import Curves
-from whyglass.core.errors import InputError, UnsupportedError
-from whyglass.core.rules import Rules
+from whyglass.core.errors import InputError, UnsupportedError, nearest
+from whyglass.core.rules import Rule, Rules
 from whyglass.core.schema import Column
 from whyglass.core.view import Answer, Turn
 from whyglass.views.subject import SAMPLE_ROWS, SLOW_SAMPLE_ROWS, Subject
@@ -72,7 +72,7 @@ def flips(subject: Subject, row: Array, args: Mapping[str, Any], turn: Turn) -> 
     asked = {
         "method": "counterfactual",
         "target": _across(subject, row, args.get("line")),
-        "params": {"plausible": bool(args.get("likely", False)), **_locks(subject, args.get("locks"))},
+        "params": {"plausible": bool(args.get("likely", False)), **constraints(subject.shown.schema.columns, args.get("locks"))},
     }
     last = Answer(None)
     for seconds in (QUICK_SECONDS, PATIENT_SECONDS, None if quick(subject) else LAST_SECONDS):
@@ -85,7 +85,7 @@ def flips(subject: Subject, row: Array, args: Mapping[str, Any], turn: Turn) -> 
                 raise UnsupportedError(search.status)
             continue  # compiling its code may have taken the whole of a first search's time
         settled = seconds != QUICK_SECONDS or not search.cut_short or _enough(subject, search.found)
-        said = {"found": [_flip(subject, case) for case in search.found], "note": search.note, "against": search.against}
+        said = {"found": [flip(subject, case) for case in search.found], "note": search.note, "against": search.against}
         last = Answer({**said, "settled": settled})
         if settled:
             break
@@ -111,7 +111,7 @@ class _Search:
         while len(self.found) < MOST_FLIPS and not turn.cancelled:
             answer: Counterfactuals = ask(**{**asked, "params": {**asked["params"], "immutable": held}, "budget": budget})
             self.against = answer.background_note
-            self.cut_short |= self.seconds is not None and answer.provenance.seconds > UNSPENT * self.seconds
+            self.cut_short |= self.seconds is not None and cut_short(answer, self.seconds)
             if answer.status[0] != "ok":
                 self.status = "ok" if self.found else answer.status[0]
                 return
@@ -125,31 +125,59 @@ class _Search:
                 return  # nothing else is free to change
 
 
+def cut_short(answer: Counterfactuals, seconds: float) -> bool:
+    """Whether a longer search than this could find more."""
+    return answer.provenance.seconds > UNSPENT * seconds or "time budget" in "".join(answer.notes)
+
+
 def _enough(subject: Subject, found: list[Counterfactual]) -> bool:
     """Whether nothing is left to find or to prove; where nothing can be proven, whether anything was found."""
     return all(case.proven for case in found) and len(found) == MOST_FLIPS if quick(subject) else bool(found)
 
 
-def _locks(subject: Subject, given: Any) -> dict[str, Any]:
-    columns = subject.shown.schema.columns
+def read_locks(columns: Sequence[Column], given: Any) -> dict[str, str]:
+    """Locks by column position, as a page holds them, from locks by position or by name.
+
+    Raises:
+        InputError: If a column or a lock is not known.
+    """
     locks = {} if given is None else given
     if not isinstance(locks, Mapping):
-        msg = f"locks must map column positions to one of {', '.join(LOCKS)}."
+        msg = f"locks must map columns, by name or position, to one of {', '.join(LOCKS)}."
         raise InputError(msg)
-    said = {str(j): "held" if column.role == "protected" else "free" for j, column in enumerate(columns)}
+    known = {**{column.name: str(j) for j, column in enumerate(columns)}, **{str(j): str(j) for j in range(len(columns))}}
+    found = {}
     for key, value in locks.items():
-        if str(key) not in said or value not in LOCKS:
-            msg = f"The lock {key!r}: {value!r} is not understood; columns are numbered from 0 and locks are {', '.join(LOCKS)}."
+        if str(key) not in known or value not in LOCKS:
+            near = nearest(str(key), [column.name for column in columns]) if str(key) not in known else nearest(str(value), LOCKS)
+            msg = f"The lock {key!r}: {value!r} is not understood. {near}"
             raise InputError(msg)
-        said[str(key)] = value
+        found[known[str(key)]] = str(value)
+    return found
+
+
+def state_reader(columns: Sequence[Column]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """How changes of the state that Python makes are read: locks by name become locks by position."""
+    return lambda changes: {**changes, "locks": read_locks(columns, changes["locks"])} if "locks" in changes else changes
+
+
+def constraints(columns: Sequence[Column], given: Any) -> dict[str, list[str]]:
+    """Locks as parameters of the search; protected columns are held unless they say otherwise.
+
+    Raises:
+        InputError: If a column or a lock is not known.
+    """
+    said = {str(j): "held" if column.role == "protected" else "free" for j, column in enumerate(columns)}
+    said.update(read_locks(columns, given))
+    way = {j: lock for j, lock in said.items() if lock == "held" or has_order(columns[int(j)])}
     return {
-        "immutable": [columns[int(j)].name for j, lock in said.items() if lock == "held"],
-        "increase_only": [columns[int(j)].name for j, lock in said.items() if lock == "rises" and _has_order(columns[int(j)])],
-        "decrease_only": [columns[int(j)].name for j, lock in said.items() if lock == "falls" and _has_order(columns[int(j)])],
+        parameter: [columns[int(j)].name for j, lock in way.items() if lock == wanted]
+        for parameter, wanted in (("immutable", "held"), ("increase_only", "rises"), ("decrease_only", "falls"))
     }
 
 
-def _has_order(column: Column) -> bool:
+def has_order(column: Column) -> bool:
+    """Whether a fact can rise and fall."""
     return column.kind != "categorical" or column.ordered
 
 
@@ -164,7 +192,8 @@ def _across(subject: Subject, row: Array, line: Any) -> tuple[float | None, floa
     return (None, float(line)) if said > line else (float(line), None)
 
 
-def _flip(subject: Subject, case: Counterfactual) -> dict[str, Any]:
+def flip(subject: Subject, case: Counterfactual) -> dict[str, Any]:
+    """One counterfactual as a page reads it."""
     share, words = case.plausibility
     classes = len(case.prediction) > 1
     return {
@@ -178,30 +207,31 @@ def _flip(subject: Subject, case: Counterfactual) -> dict[str, Any]:
     }
 
 
-def rule(subject: Subject, row: Array) -> Answer:
-    """The rule behind what the model says of one encoded row (1, columns).
+def rule(subject: Subject, row: Array, params: Mapping[str, Any] | None = None) -> Answer:
+    """The rule behind what the model says of one encoded row (1, columns); ``params`` are those of "anchors".
 
     Raises:
         UnsupportedError: If the model cannot be asked, or not about this row.
     """
     ask = _asker(subject, "rules")
-    answer: Rules = ask(subject.rows(row), method="anchors", budget=None if quick(subject) else RULE_TIME)
+    answer: Rules = ask(subject.rows(row), method="anchors", budget=None if quick(subject) else RULE_TIME, params=dict(params or {}))
     if answer.status[0] != "ok":
         raise UnsupportedError(answer.status[0])
-    found = answer.rules[0]
+    return Answer({**rule_document(answer.rules[0]), "of": answer.background_note})
+
+
+def rule_document(found: Rule) -> dict[str, Any]:
+    """One rule as a page reads it."""
     low, high = found.precision_interval
     numbers = {"precision": found.precision, "low": low, "high": high, "coverage": found.coverage}
-    return Answer(
-        {
-            "predicates": [{**p.to_json(), "text": p.text} for p in found.predicates],
-            "output": found.output,
-            **{name: _plain(v) for name, v in numbers.items()},
-            "kind": found.precision_kind,
-            "met": found.met,
-            "reason": found.reason,
-            "of": answer.background_note,
-        }
-    )
+    return {
+        "predicates": [{**p.to_json(), "text": p.text} for p in found.predicates],
+        "output": found.output,
+        **{name: _plain(v) for name, v in numbers.items()},
+        "kind": found.precision_kind,
+        "met": found.met,
+        "reason": found.reason,
+    }
 
 
 def effect(subject: Subject, row: Array, column: Any) -> Answer:

@@ -24,17 +24,16 @@ from whyglass.views.answers import Answers, stream
 from whyglass.views.frozen import freeze
 from whyglass.views.heatmap import below, svg
 from whyglass.views.measures import measure
+from whyglass.views.naming import DECISION, primary, title_of, words_of
 from whyglass.views.rows import SPLITS, Shown, gather, pack_cases
 from whyglass.views.subject import Asker, Subject
-
 from whyglass.views.surrogates import Around
+
 FIRST_ROWS = 2_000
 CHUNK_ROWS = 10_000
 FIRST_BYTES = 150_000
 FIRST_CASES = 96_000  # bytes of the first rows' columns, before Arrow's own headers
 CHUNK_BYTES = 4_000_000
-DECISION = 0.5
-WORDS = {"title": "", "subtitle": "", "outcome": "", "opposite": "", "noun": "cases", "unit": "", "average": ""}
 
 
 def build(
@@ -54,7 +53,7 @@ def build(
         ask: Explains encoded rows.
         data: The rows to show; see ``rows.gather`` for the default.
         split: Per row of ``data`` "train" or "held out".
-        **options: "theme", "embed_model" for saved reports, and "beside": the LIME result of the same rows to show beside the contributions.
+        **options: "theme", "embed_model" for saved reports, and "beside": the LIME result of the same rows to show beside it.
 
     Returns:
         The View; hosts carry it.
@@ -90,6 +89,7 @@ def build(
         frame_rows=shown.pick if given is result or given is None else replace(shown, parts=(given.dataset,)).pick,
         theme=options.get("theme", "auto"),
     )
+    view.read = panels.state_reader(shown.schema.columns)
     view.state = _first_state(subject, meta["chunks"][0][1])
     if beside is not None and beside.space == "margin":
         view.update({"space": "margin"})
@@ -135,7 +135,7 @@ def _page_form(model: Model | None) -> tuple[bytes, dict[str, Any]] | None:
 
 def _meta(subject: Subject, theme: str) -> dict[str, Any]:
     model, shown = subject.model, subject.shown
-    words = {**WORDS, **(model.provenance.get("labels", {}) if model else {})}
+    words = words_of(model)
     classes = subject.space == "probability"
     figures = measure(shown.predictions, shown.y, shown.split, subject.output, classes) if model is not None else {}
     calibration = figures.pop("calibration", None)
@@ -143,7 +143,7 @@ def _meta(subject: Subject, theme: str) -> dict[str, Any]:
     return {
         "view": "workbench",
         "version": VERSION,
-        "title": words["title"] or (_title(model) if model else "Saved explanation"),
+        "title": words["title"] or (title_of(model) if model else "Saved explanation"),
         "subtitle": words["subtitle"] or (model.kind if model else _saved_line(subject.result)),
         "kind": model.kind if model else "",
         "live": True,
@@ -164,7 +164,7 @@ def _meta(subject: Subject, theme: str) -> dict[str, Any]:
         "base": _base(subject),
         "link": subject.page[1].get("link", "identity") if subject.page else "identity",
         "columns": [c.to_json() for c in shown.schema.columns],
-        "primary": _primary(shown, words),
+        "primary": primary(shown.schema, words),
         "splits": list(SPLITS),
         "page_model": _page_meta(subject),
         "background": {"table": "background", "rows": len(subject.background) if subject.background else 0},
@@ -179,10 +179,6 @@ def _meta(subject: Subject, theme: str) -> dict[str, Any]:
         "map_kind": "explained alike" if model is not None and model.can & {"trees", "linear"} else "alike",
         "chunks": _chunks(subject),
     }
-
-
-def _title(model: Model) -> str:
-    return "A function" if "<" in model.name or model.name.endswith("lambda") else model.name
 
 
 def _saved_line(result: Attribution | None) -> str:
@@ -204,13 +200,6 @@ def _page_meta(subject: Subject) -> dict[str, Any]:
         return {"kind": kind, "table": "model", "reason": "", "meta": subject.page[1]}
     reason = "Only a saved result is shown." if subject.model is None else f"{subject.model.name} answers from Python."
     return {"kind": "none", "table": "", "reason": reason, "meta": None}
-
-
-def _primary(shown: Shown, words: dict[str, Any]) -> list[int]:
-    names = shown.schema.names
-    wanted = [names.index(n) for n in words.get("primary", ()) if n in names]
-    telling = [j for j, c in enumerate(shown.schema.columns) if c.kind == "categorical" and c.role != "protected" and len(c.categories) > 2]
-    return (wanted or telling or list(range(len(names))))[:2]
 
 
 def _python(subject: Subject) -> dict[str, Any]:

@@ -1,0 +1,29 @@
+"""What a view calls its model, its rows and their facts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from whyglass.core.model import Model
+from whyglass.core.schema import Schema
+
+DECISION = 0.5
+WORDS = {"title": "", "subtitle": "", "outcome": "", "opposite": "", "noun": "cases", "unit": "", "average": ""}
+
+
+def words_of(model: Model | None) -> dict[str, Any]:
+    """The labels given to ``wrap``, and empty ones where none were."""
+    return {**WORDS, **(model.provenance.get("labels", {}) if model is not None else {})}
+
+
+def title_of(model: Model) -> str:
+    """What a model is called where nobody named it."""
+    return "A function" if "<" in model.name or model.name.endswith("lambda") else model.name
+
+
+def primary(schema: Schema, words: dict[str, Any]) -> list[int]:
+    """Positions of the columns that stand first in a case's line: those named in the labels, else two telling ones."""
+    names = schema.names
+    wanted = [names.index(n) for n in words.get("primary", ()) if n in names]
+    telling = [j for j, c in enumerate(schema.columns) if c.kind == "categorical" and c.role != "protected" and len(c.categories) > 2]
+    return (wanted or telling or list(range(len(names))))[:2]
