@@ -9,6 +9,7 @@ import { mount } from "../parts/root";
 import { attachTips } from "../parts/tooltip";
 import around from "../styles/around.css";
 import base from "../styles/base.css";
+import panels from "../styles/panels.css";
 import tokens from "../styles/tokens.css";
 import style from "../styles/workbench.css";
 import { App } from "./workbench/app";
@@ -36,7 +37,7 @@ export interface Counters {
 
 function render({ model, el }: RenderProps): () => void {
   const link = connect(model);
-  const mounted = mount(el, [tokens, base, style, around], link.meta);
+  const mounted = mount(el, [tokens, base, panels, style, around], link.meta);
   const height = (link.meta as { height?: unknown }).height;
   if (typeof height === "number") mounted.root.style.height = `${height}px`;
   const desk = new Desk(link, mounted);

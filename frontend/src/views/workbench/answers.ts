@@ -4,7 +4,7 @@
 import { computed, effect, type ReadonlySignal, signal, untracked } from "@preact/signals";
 import { CallError } from "../../parts/connection";
 import { inSlices, Lane } from "../../parts/calls";
-import { type Axis, axisOf } from "../../parts/curve";
+import { type Axis, axisOf, type CurveColumn, curveColumn } from "../../parts/curve";
 import { bySize, foldRows } from "./layout";
 import { loadPage, type Page } from "./pagemodel";
 import type { Explained } from "../../parts/shapley";
@@ -431,17 +431,8 @@ export class Answers {
     return { axis, values: values.subarray(0, axis.stops.length), missing: values[axis.stops.length] };
   }
 
-  curveColumn(j: number) {
-    const c = this.rows.meta.columns[j];
-    return {
-      categorical: c.kind === "categorical",
-      ordered: c.ordered,
-      integer: c.integer,
-      count: c.categories.length,
-      grid: c.grid,
-      minimum: c.minimum,
-      maximum: c.maximum,
-    };
+  curveColumn(j: number): CurveColumn {
+    return curveColumn(this.rows.meta.columns[j]);
   }
 
   private async curvesThere(key: string, row: Float64Array): Promise<void> {

@@ -6,15 +6,16 @@ import type { VNode } from "preact";
 import { useState } from "preact/hooks";
 import { percent, upper } from "../../parts/format";
 import { Icon } from "../../parts/icons";
-import type { Lock } from "../../parts/types";
+import type { Column, Lock } from "../../parts/types";
 import { type Desk, useDesk } from "./desk";
 import type { Asked, Flip, FlipsFound } from "./panels";
 import { Read } from "./reading";
+import type { Words } from "./words";
 
 const MOST_LOCKS = 16;
 /** A gap of this share of the distance says nothing. */
 const VAGUE = 0.9;
-const ended = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`);
+export const ended = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`);
 
 export function Flips(): VNode | null {
   const desk = useDesk();
@@ -78,7 +79,8 @@ function Found({ found }: { found: FlipsFound }): VNode {
   </div>` as VNode;
 }
 
-function trust({ proven, gap, distance }: Flip): string {
+/** What is not known about a flip, or nothing. */
+export function trust({ proven, gap, distance }: Flip): string {
   if (proven) return "";
   if (gap === null || !(gap < VAGUE * distance)) return "The nearest found; smaller ones are not ruled out.";
   return `The nearest found; one smaller by up to ${percent(gap / distance)} is not ruled out.`;
@@ -118,14 +120,18 @@ export function applySmallest(desk: Desk): void {
 
 // ---- locks ----------------------------------------------------------------------------------------------------------
 
-const usual = (desk: Desk, j: number): Lock => (desk.meta.columns[j].role === "protected" ? "held" : "free");
-export const lockOf = (desk: Desk, j: number): Lock => desk.store.state.value.locks?.[String(j)] ?? usual(desk, j);
+type Locked = { [column: string]: Lock };
 
-export function setLock(desk: Desk, j: number, lock: Lock): void {
-  const locks = { ...desk.store.state.peek().locks };
-  if (lock === usual(desk, j)) delete locks[String(j)];
-  else locks[String(j)] = lock;
-  desk.store.set({ locks });
+/** How a fact may change where nothing was said of it. */
+export const usual = (column: Column): Lock => (column.role === "protected" ? "held" : "free");
+export const lockOf = (column: Column, j: number, locks: Locked | undefined): Lock => locks?.[String(j)] ?? usual(column);
+
+/** The locks with one of them changed: only what is not as usual is written down. */
+export function withLock(locks: Locked | undefined, column: Column, j: number, lock: Lock): Locked {
+  const next = { ...locks };
+  if (lock === usual(column)) delete next[String(j)];
+  else next[String(j)] = lock;
+  return next;
 }
 
 function Locks(): VNode {
@@ -134,10 +140,10 @@ function Locks(): VNode {
   const [all, setAll] = useState(false);
   const every = meta.columns.map((_, j) => j);
   const telling = new Set(answers.layoutRows.value.rows);
-  const shown = all || every.length <= MOST_LOCKS ? every : every.filter((j) => telling.has(j) || lockOf(desk, j) !== "free");
+  const shown = all || every.length <= MOST_LOCKS ? every : every.filter((j) => telling.has(j) || lockOf(meta.columns[j], j, store.state.value.locks) !== "free");
   const rest = every.length - shown.length;
   return html`<div class="locks" role="group" aria-label="What may change">
-    ${shown.map((j) => html`<${LockChip} key=${j} column=${j} />`)}
+    ${shown.map((j) => html`<${LockChip} key=${j} column=${j} words=${desk.words} locks=${store.state.value.locks} set=${(locks: Locked) => store.set({ locks })} />`)}
     ${rest > 0 && html`<button class="link xs" onClick=${() => setAll(true)}>${rest.toLocaleString("en-US")} more facts</button>`}
     <label class="xs likely"
       ><input type="checkbox" data-likely checked=${store.state.value.likely} onChange=${(e: Event) => store.set({ likely: (e.currentTarget as HTMLInputElement).checked })} /> Only
@@ -150,25 +156,36 @@ const NEXT: { [lock in Lock]: Lock } = { held: "free", free: "rises", rises: "fa
 const ARROW: { [lock in Lock]: string } = { held: "", free: "↕", rises: "↑", falls: "↓" };
 const WAY: { [lock in Lock]: string } = { held: "is held", free: "may rise or fall", rises: "may only rise", falls: "may only fall" };
 
-function LockChip({ column }: { column: number }): VNode {
-  const desk = useDesk();
-  const { words, meta } = desk;
-  const about = meta.columns[column];
-  const lock = lockOf(desk, column);
+interface ChipProps {
+  column: number;
+  words: Words;
+  locks: Locked | undefined;
+  set: (locks: Locked) => void;
+  /** Where locks stand but nobody could answer a change of them. */
+  off?: boolean;
+}
+
+/** A lock for a fact, and for one with an order the way in which it may go. */
+export function LockChip({ column, words, locks, set, off = false }: ChipProps): VNode {
+  const about = words.column(column);
+  const lock = lockOf(about, column, locks);
   const held = lock === "held";
   const ordered = about.kind !== "categorical" || about.ordered;
   const title = words.title(column);
   const may = ordered ? WAY[lock] : held ? "is held" : "may change";
+  const put = (to: Lock) => () => set(withLock(locks, about, column, to));
   return html`<span class=${held ? "lock held" : lock === "free" ? "lock" : "lock way"}
     ><button
       data-lock=${column}
+      data-feature=${about.name}
       data-state=${lock}
+      disabled=${off}
       aria-pressed=${held ? "true" : "false"}
       aria-label=${`Hold ${title}`}
-      data-tip=${`${title} ${may}\n${held ? "Press to let it change." : "Press to hold it."}`}
-      onClick=${() => setLock(desk, column, held ? "free" : "held")}
+      data-tip=${off ? `${title} ${may}` : `${title} ${may}\n${held ? "Press to let it change." : "Press to hold it."}`}
+      onClick=${put(held ? "free" : "held")}
     >
       <${Icon} name=${held ? "lock" : "unlock"} />${title}</button
-    >${!held && ordered && html`<button data-way=${column} aria-label=${`${title} ${may}; press: ${WAY[NEXT[lock]]}`} data-tip=${`${title} ${may}\nPress: ${WAY[NEXT[lock]]}.`} onClick=${() => setLock(desk, column, NEXT[lock])}>${ARROW[lock]}</button>`}</span
+    >${!held && ordered && html`<button data-way=${column} disabled=${off} aria-label=${`${title} ${may}; press: ${WAY[NEXT[lock]]}`} data-tip=${`${title} ${may}\nPress: ${WAY[NEXT[lock]]}.`} onClick=${put(NEXT[lock])}>${ARROW[lock]}</button>`}</span
   >` as VNode;
 }

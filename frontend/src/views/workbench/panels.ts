@@ -86,7 +86,7 @@ export class Asked<T> {
   private over = false;
 
   constructor(
-    private link: Connection,
+    private link: Pick<Connection, "call">,
     private action: string,
     private pause: number = PAUSE,
   ) {}

@@ -1,6 +1,6 @@
 // The code that rebuilds what is on screen. Everything that comes from data is written as a Python literal.
 
-import type { Meta, State } from "../../parts/types";
+import type { Column, Lock, Meta, State } from "../../parts/types";
 
 /** A Python literal: text with escapes, numbers without a trailing .0, None for missing. */
 export function literal(value: string | number | boolean | null): string {
@@ -69,6 +69,30 @@ export function pythonFor(written: Written): string {
   return lines.join("\n");
 }
 
+interface Wanted {
+  k: number;
+  plausible: boolean;
+  /** What was wanted, where it was said. */
+  target?: unknown;
+}
+
+/** The search for changes under these locks, as Python: protected facts are held unless a lock says otherwise. */
+export function counterfactualCall(columns: readonly Column[], model: string, locks: { [column: string]: Lock }, { k, plausible, target }: Wanted): string {
+  const lock = (column: Column, j: number): Lock => locks[String(j)] ?? (column.role === "protected" ? "held" : "free");
+  const ordered = (column: Column): boolean => column.kind !== "categorical" || column.ordered;
+  const names = (wanted: Lock): string[] => columns.filter((c, j) => lock(c, j) === wanted && (wanted === "held" || ordered(c))).map((c) => c.name);
+  const held = names("held");
+  const usual = columns.filter((c) => c.role === "protected").map((c) => c.name);
+  const said = [
+    ...(target === undefined || target === null ? [] : [`target=${python(target)}`]),
+    ...(k === 1 ? [] : [`k=${k}`]),
+    ...(plausible ? [] : ["plausible=False"]),
+    ...(held.join("\n") === usual.join("\n") ? [] : [`immutable=${python(held)}`]),
+    ...(["rises", "falls"] as const).flatMap((way) => (names(way).length ? [`${way === "rises" ? "increase_only" : "decrease_only"}=${python(names(way))}`] : [])),
+  ];
+  return `wg.explain(${[model, "row", 'method="counterfactual"', ...said].join(", ")})`;
+}
+
 function stateLiteral(state: State): string {
   const keep: [string, unknown][] = [
     ["case", state.case],
@@ -90,7 +114,8 @@ function stateLiteral(state: State): string {
   return `{${told.map(([key, value]) => `${literal(key)}: ${python(value)}`).join(", ")}}`;
 }
 
-function python(value: unknown): string {
+/** A JSON value as a Python literal. */
+export function python(value: unknown): string {
   if (value === null || typeof value === "number" || typeof value === "string") return literal(value);
   if (typeof value === "boolean") return value ? "True" : "False";
   if (Array.isArray(value)) return `[${value.map(python).join(", ")}]`;

@@ -6,8 +6,9 @@ import { percent, range, upper } from "../../parts/format";
 import { said, meets } from "./conditions";
 import { type Desk, useDesk } from "./desk";
 import { Progress, stateOf } from "./flips";
-import type { RuleFound } from "./panels";
+import type { Condition, RuleFound } from "./panels";
 import { Read } from "./reading";
+import type { Words } from "./words";
 
 const categorical = (desk: Desk, j: number): boolean => desk.meta.columns[j].kind === "categorical";
 
@@ -34,25 +35,32 @@ export function RuleCard(): VNode | null {
       <h2>A rule that covers this case</h2><${Read} part="rule" />
       ${some && html`<span class="aux"><button class="link xs" data-rule-map onClick=${() => showOnMap(desk, rule)}>Show on map</button></span>`}
     </header>
-    ${rule && html`<${Card} rule=${rule} />`}
+    ${rule && html`<${Card} rule=${rule} words=${words} />`}
     <${Progress} asked=${panels.rule} words=${`Looking for a rule that holds for ${words.many} like this`} first=${!shown} />
   </section>` as VNode;
 }
 
-function Card({ rule }: { rule: RuleFound }): VNode {
-  const desk = useDesk();
-  const { words, meta } = desk;
-  const at = meta.outputs.indexOf(rule.output);
-  const output = at < 0 ? rule.output : words.outputName(at);
+/** What a rule says of: the output's name in a sentence. */
+export function outputOf(words: Words, name: string): string {
+  const at = words.meta.outputs.indexOf(name);
+  return at < 0 ? name : words.outputName(at);
+}
+
+/** A condition in words. */
+export const conditionOf = (words: Words, p: Condition): string =>
+  said(p, words.column(p.at).kind === "categorical", words.name(p.at), (v) => words.small(p.at, v));
+
+export function Card({ rule, words }: { rule: RuleFound; words: Words }): VNode {
+  const output = outputOf(words, rule.output);
   if (!rule.predicates.length) {
     const why = rule.reason || `Whatever the facts, the model says ${output}`;
     return html`<p class="sm" data-rule-none>${upper(why)}${/[.!?]$/.test(why) ? "" : "."}</p>` as VNode;
   }
-  const leans = rule.predicates.filter((p) => meta.columns[p.at].role === "protected");
+  const leans = rule.predicates.filter((p) => words.column(p.at).role === "protected");
   return html`<div>
     <dl class="conditions">
       ${rule.predicates.map(
-        (p, k) => html`<div><dt>${k ? "and" : "if"}</dt><dd>${said(p, categorical(desk, p.at), words.name(p.at), (v) => words.small(p.at, v))}${leans.includes(p) && html` <span class="tag">sensitive</span>`}</dd></div>`,
+        (p, k) => html`<div data-feature=${words.column(p.at).name}><dt>${k ? "and" : "if"}</dt><dd>${conditionOf(words, p)}${leans.includes(p) && html` <span class="tag">sensitive</span>`}</dd></div>`,
       )}
       <div><dt>then</dt><dd><b>${output}</b></dd></div>
     </dl>

@@ -1,13 +1,19 @@
 // The view as one file: Python writes the report, this page hands it to the browser's downloads.
 
-import type { Desk } from "./desk";
+import type { Connection } from "../../parts/connection";
 
-/** Whether somebody is there who writes it. */
-export function canSave(desk: Desk): boolean {
-  return desk.link.live && desk.meta.exports === true;
+/** What of a view is needed: its connection, and a way to say how it went. */
+interface Savable {
+  readonly link: Pick<Connection, "live" | "call"> & { readonly meta: { readonly exports?: boolean } };
+  say(text: string): void;
 }
 
-export async function saveFile(desk: Desk): Promise<void> {
+/** Whether somebody is there who writes it. */
+export function canSave(desk: Savable): boolean {
+  return desk.link.live && desk.link.meta.exports === true;
+}
+
+export async function saveFile(desk: Savable): Promise<void> {
   if (!canSave(desk)) return;
   desk.say("Writing the report\u2026");
   try {

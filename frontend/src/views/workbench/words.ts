@@ -10,12 +10,15 @@ const BARE = /^(-?[\d.]+|true|false)$/i;
 const YEAR = /\byear\b/i;
 const MONEY = /^[$€£¥]|[$€£¥]$/;
 
+/** What of a view's meta says how things are called. */
+export type Named = Pick<Meta, "columns" | "scale" | "unit" | "noun" | "outputs" | "primary" | "decision" | "space">;
+
 export class Words {
   readonly regression: boolean;
   /** Predictions and pushes of a regression are written to this grain; 0 until the predictions are known. */
   private grain = 0;
 
-  constructor(readonly meta: Meta) {
+  constructor(readonly meta: Named) {
     this.regression = meta.scale === "value";
   }
 
