@@ -22,7 +22,7 @@ def curves(forest, X, grids, executor=None):
     out = np.full((len(X), cells, len(forest.base)), np.nan)
 
     def consume(part, block):
-        out[part] = block
+        out[part] = block.transpose(2, 1, 0)
 
     partial_dependence.curves(partial_dependence.prepare(forest, grids), X, consume, executor)
     return out

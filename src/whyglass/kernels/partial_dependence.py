@@ -1,117 +1,139 @@
 """What a forest would say of every row at every point of a grid, for many columns in one walk.
 
 Freeing column j of a row changes the leaf reached in a tree only between leaves whose conditions on all other columns the
-row satisfies. One depth-first walk a tree carries, for a block of rows, who satisfies every condition so far, and for each
-column on the path who satisfies all the others. A leaf knows in advance which grid points of each column on its path lead to
-it (``runs``), so it adds its value to ranges of the grid; one running sum per column then gives the curve.
+row satisfies: ``curve_walk`` finds them for many rows at once. A leaf knows in advance which grid points of each column on its
+path lead to it (``runs``), so it adds its value to ranges of the grid; one running sum per column then gives the curve.
 
-Cost a row: nodes x columns on the path, a byte each and vectorised, + grid points: some predictions. Asking the forest anew
-would cost one prediction a grid point.
+Cost a row: leaves within reach of one free column, + grid points: some predictions. Asking the forest anew would cost one
+prediction a grid point.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from whyglass.kernels.bits import BITS
+from whyglass.kernels.curve_walk import Grid, Layout, Runs, step_rows
 from whyglass.kernels.forest import Blocks, Floats, Ints, Trees, goes_left, matrix, pack, run
 from whyglass.kernels.jit import compiled, inlined
 
-_LANES = 256  # rows that go down a tree together: one vector of bytes each step
-_BLOCK_CELLS = 1 << 19  # numbers in one block of curves: it stays in the cache while it is linked and summed
-
-
-class Grid(NamedTuple):
-    """The points at which columns are asked.
-
-    Attributes:
-        slot: int32 (features,), position of a column among those asked about; -1 when it is not.
-        start: int32 (asked + 1,), where each one's points begin.
-        point: float64 (cells,), the points, column after column.
-    """
-
-    slot: Ints
-    start: Ints
-    point: Floats
-
-
-class Runs(NamedTuple):
-    """Which grid points lead to a leaf, as ranges.
-
-    Attributes:
-        span: int64 (nodes, 2), where a leaf's entries begin and stop.
-        entry: int32 (entries, 3): position of the column, first cell, cell after the last; a column none of whose points
-            lead to the leaf has an empty range.
-    """
-
-    span: NDArray[np.int64]
-    entry: Ints
+_WORDS = 16  # of rows that go down a tree together, at most
+_BLOCKS = 4  # at least, of many rows: there is work for more threads than one
+_BLOCK_CELLS = 1 << 22  # numbers in one block of curves, where a word of rows needs no more
+_PAIR_CELLS = 1 << 19  # numbers in one block of surfaces: it stays in the cache while it is linked and summed
 
 
 class Ready(NamedTuple):
-    """A forest and a grid, laid out for the kernels."""
+    """A forest and a grid, laid out for the kernels.
 
-    trees: Trees
-    grid: Grid
-    runs: Runs
+    Attributes:
+        layout: Both, with features numbered among those that the forest tests; of two outputs that make up a whole only the first.
+        columns: int64 (tested,), the features that it tests.
+        whole: What two outputs add up to in every row, or NaN.
+    """
+
+    layout: Layout
+    columns: NDArray[np.int64]
+    whole: float
+
+
+class Path(NamedTuple):
+    """Which points of every column satisfy the conditions down to a node.
+
+    Attributes:
+        low, high: int32 (asked,), for plain columns the range of them.
+        kept: int32 (levels, 2), the range before the condition of a level.
+        failed: int32 (cells,), for the other columns' points how many conditions each fails.
+        on_path: int32 (asked,), how many conditions are on a column.
+    """
+
+    low: Ints
+    high: Ints
+    kept: Ints
+    failed: Ints
+    on_path: Ints
 
 
 @inlined
-def deepest(trees: Trees) -> int:
-    """Nodes on the longest path."""
-    depth = np.ones(trees.feature.shape[0], np.int32)
-    most = 1
-    for node in range(trees.feature.shape[0]):
-        if trees.feature[node] >= 0:
-            depth[trees.left[node]] = depth[node] + 1
-            depth[trees.right[node]] = depth[node] + 1
-            most = max(most, depth[node] + 1)
-    return most
-
-
-@inlined
-def mark(trees: Trees, grid: Grid, edge: tuple[int, int], change: int, failed: Ints) -> None:
-    """Count, for every grid point of the node's column, the conditions on the path that it fails."""
-    node, side = edge
-    slot = grid.slot[trees.feature[node]]
-    if slot < 0:
+def narrow(trees: Trees, grid: Grid, path: Path, slot: int, edge: tuple[int, int, int]) -> None:
+    """Take in the condition of an edge: its level, node and side."""
+    level, node, side = edge
+    path.on_path[slot] += 1
+    start, stop = grid.start[slot], grid.start[slot + 1]
+    if grid.plain[slot] == 0:
+        for cell in range(start, stop):
+            if goes_left(trees, node, grid.point[cell]) != (side == 0):
+                path.failed[cell] += 1
         return
-    for cell in range(grid.start[slot], grid.start[slot + 1]):
-        if goes_left(trees, node, grid.point[cell]) != (side == 0):
-            failed[cell] += change
+    path.kept[level, 0], path.kept[level, 1] = path.low[slot], path.high[slot]
+    low, high = path.low[slot], path.high[slot]
+    while low < high:
+        middle = (low + high) >> 1
+        if grid.point[middle] <= trees.threshold[node]:
+            low = middle + 1
+        else:
+            high = middle
+    if side == 0:
+        path.high[slot] = low
+    else:
+        path.low[slot] = low
 
 
 @inlined
-def write_leaf(grid: Grid, failed: Ints, on_path: Ints, entry: Ints, count: int) -> int:
-    """Write a leaf's ranges from ``count`` on, where there is room; gives how many entries there are now."""
-    room = entry.shape[0]
+def widen(trees: Trees, grid: Grid, path: Path, slot: int, edge: tuple[int, int, int]) -> None:
+    """Undo ``narrow``."""
+    level, node, side = edge
+    path.on_path[slot] -= 1
+    if grid.plain[slot] == 0:
+        for cell in range(grid.start[slot], grid.start[slot + 1]):
+            if goes_left(trees, node, grid.point[cell]) != (side == 0):
+                path.failed[cell] -= 1
+        return
+    path.low[slot], path.high[slot] = path.kept[level, 0], path.kept[level, 1]
+
+
+@inlined
+def write_entry(entry: Ints, count: int, slot: int, begin: int, stop: int) -> int:
+    """Write one range where there is room; gives how many entries there are now."""
+    if count < entry.shape[0]:
+        entry[count, 0], entry[count, 1], entry[count, 2] = slot, begin, stop
+    return count + 1
+
+
+@inlined
+def write_leaf(grid: Grid, path: Path, entry: Ints, count: int) -> int:
+    """Write a leaf's ranges from ``count`` on; gives how many entries there are now."""
     for slot in range(grid.start.shape[0] - 1):
-        if on_path[slot] == 0:
+        if path.on_path[slot] == 0:
+            continue
+        if grid.plain[slot] != 0:
+            count = write_entry(entry, count, slot, path.low[slot], path.high[slot])
             continue
         cell, stop, none = grid.start[slot], grid.start[slot + 1], True
         while cell < stop:
-            while cell < stop and failed[cell] != 0:
+            while cell < stop and path.failed[cell] != 0:
                 cell += 1
             begin = cell
-            while cell < stop and failed[cell] == 0:
+            while cell < stop and path.failed[cell] == 0:
                 cell += 1
             if cell > begin or (none and cell == stop):
-                if count < room:
-                    entry[count, 0], entry[count, 1], entry[count, 2] = slot, begin, cell
-                count += 1
+                count = write_entry(entry, count, slot, begin, cell)
                 none = False
     return count
 
 
 @compiled
-def write_runs(trees: Trees, grid: Grid, span: NDArray[np.int64], entry: Ints) -> int:
+def write_runs(trees: Trees, grid: Grid, levels: int, span: NDArray[np.int64], entry: Ints) -> int:
     """Fill ``span`` and as much of ``entry`` as there is room for; gives how many entries there are."""
-    levels = deepest(trees)
     stack, side = np.zeros(levels, np.int32), np.zeros(levels, np.int32)
-    failed, on_path = np.zeros(grid.point.shape[0], np.int32), np.zeros(grid.start.shape[0], np.int32)
+    asked, cells = grid.start.shape[0] - 1, grid.point.shape[0]
+    ends = grid.start[:asked].copy(), grid.start[1:].copy()
+    path = Path(ends[0], ends[1], np.zeros((levels, 2), np.int32), np.zeros(cells, np.int32), np.zeros(asked, np.int32))
     count = 0
     for tree in range(trees.roots.shape[0]):
         stack[0], side[0], level = trees.roots[tree], 0, 0
@@ -119,21 +141,18 @@ def write_runs(trees: Trees, grid: Grid, span: NDArray[np.int64], entry: Ints) -
             node = stack[level]
             if trees.feature[node] < 0:
                 span[node, 0] = count
-                count = write_leaf(grid, failed, on_path, entry, count)
+                count = write_leaf(grid, path, entry, count)
                 span[node, 1] = count
                 level -= 1
                 continue
             slot = grid.slot[trees.feature[node]]
-            if side[level] > 0:
-                mark(trees, grid, (node, side[level] - 1), -1, failed)
-                if slot >= 0:
-                    on_path[slot] -= 1
+            if side[level] > 0 and slot >= 0:
+                widen(trees, grid, path, slot, (level, node, side[level] - 1))
             if side[level] == 2:
                 level -= 1
                 continue
-            mark(trees, grid, (node, side[level]), 1, failed)
             if slot >= 0:
-                on_path[slot] += 1
+                narrow(trees, grid, path, slot, (level, node, side[level]))
             child = trees.left[node] if side[level] == 0 else trees.right[node]
             side[level] += 1
             level += 1
@@ -141,176 +160,13 @@ def write_runs(trees: Trees, grid: Grid, span: NDArray[np.int64], entry: Ints) -
     return count
 
 
-class Work(NamedTuple):
-    """Scratch of one block of rows, which go down every tree together.
+@inlined
+def add_block(grid: Grid, runs: Runs, leaf: tuple[int, int], value: Floats, cells: Floats) -> None:
+    """A leaf's value on every rectangle of points of two columns that leads to it, as steps at its corners.
 
-    Attributes:
-        test: uint8 (lanes,), 1 for rows that go left at a node.
-        every: uint8 (levels, lanes), 1 for rows that satisfy every condition down to a level.
-        but: uint8 (levels, asked, lanes), the same but for the conditions on one column.
-        on_path: int32 (levels, asked), the columns asked about on the path, in the order in which they came.
-        met: int32 (levels,), how many.
-        base: float64 (outputs, lanes), the sums of the rows as they are.
-        outside: float64 (outputs, asked, lanes), what the leaves with a column on their path add to them.
-        steps: float64 (outputs, cells + asked, lanes), where the sums go up or down along a column's points.
+    ``leaf`` is its node and its tree's first output.
     """
-
-    test: NDArray[np.uint8]
-    every: NDArray[np.uint8]
-    but: NDArray[np.uint8]
-    on_path: Ints
-    met: Ints
-    base: Floats
-    outside: Floats
-    steps: Floats
-
-
-@inlined
-def test_rows(trees: Trees, node: int, X: Floats, test: NDArray[np.uint8]) -> None:
-    """1 for the rows (columns of ``X``) that go left at a node."""
-    feature = trees.feature[node]
-    if trees.category_start[node] >= 0:
-        for r in range(test.shape[0]):
-            test[r] = 1 if goes_left(trees, node, X[feature, r]) else 0
-        return
-    threshold = trees.threshold[node]
-    if trees.missing_left[node]:
-        for r in range(test.shape[0]):
-            test[r] = 0 if X[feature, r] > threshold else 1
-    else:
-        for r in range(test.shape[0]):
-            test[r] = 1 if X[feature, r] <= threshold else 0
-
-
-@inlined
-def keep(source: NDArray[np.uint8], test: NDArray[np.uint8], side: int, out: NDArray[np.uint8]) -> None:
-    """Those of ``source`` that go to a side."""
-    turn = np.uint8(side)
-    for r in range(test.shape[0]):
-        out[r] = source[r] & (test[r] ^ turn)
-
-
-@inlined
-def keep_all(source: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
-    """A copy."""
-    for r in range(source.shape[0]):
-        out[r] = source[r]
-
-
-@inlined
-def descend(ready: Ready, work: Work, level: int, node: int, side: int) -> None:
-    """Carry a level's rows over an edge to the next level."""
-    slot = ready.grid.slot[ready.trees.feature[node]]
-    keep(work.every[level], work.test, side, work.every[level + 1])
-    again = False
-    for k in range(work.met[level]):
-        work.on_path[level + 1, k] = work.on_path[level, k]
-        if work.on_path[level, k] == slot:
-            keep_all(work.but[level, k], work.but[level + 1, k])
-            again = True
-        else:
-            keep(work.but[level, k], work.test, side, work.but[level + 1, k])
-    work.met[level + 1] = work.met[level]
-    if slot >= 0 and not again:
-        k = work.met[level]
-        work.on_path[level + 1, k] = slot
-        keep_all(work.every[level], work.but[level + 1, k])
-        work.met[level + 1] = k + 1
-
-
-@inlined
-def add(out: Floats, rows: NDArray[np.uint8], v: float) -> None:
-    """Add ``v`` for the rows marked."""
-    for r in range(rows.shape[0]):
-        out[r] += v * np.float64(np.int32(rows[r]))
-
-
-@inlined
-def arrive(ready: Ready, work: Work, level: int, node: int, first: int) -> None:
-    """Add a leaf: to rows that reach it, and for each column on its path to those that would, at the points that lead there."""
-    here = work.every[level]
-    for k in range(ready.trees.value.shape[1]):
-        v, output = ready.trees.value[node, k], first + k
-        add(work.base[output], here, v)
-        for place in range(work.met[level]):
-            add(work.outside[output, work.on_path[level, place]], here, v)
-        for at in range(ready.runs.span[node, 0], ready.runs.span[node, 1]):
-            slot, begin, stop = ready.runs.entry[at, 0], ready.runs.entry[at, 1], ready.runs.entry[at, 2]
-            if begin == stop:
-                continue
-            place = 0
-            while work.on_path[level, place] != slot:
-                place += 1
-            add(work.steps[output, begin + slot], work.but[level, place], v)
-            add(work.steps[output, stop + slot], work.but[level, place], -v)
-
-
-@inlined
-def walk_block(ready: Ready, work: Work, X: Floats, stack: Ints) -> None:
-    """Every tree with one block of rows (columns of ``X``); ``stack`` is int32 (levels, 2)."""
-    trees = ready.trees
-    for tree in range(trees.roots.shape[0]):
-        first = max(trees.tree_output[tree], 0)
-        level = 0
-        stack[0, 0], stack[0, 1] = trees.roots[tree], 0
-        while level >= 0:
-            node, side = stack[level, 0], stack[level, 1]
-            if trees.feature[node] < 0:
-                arrive(ready, work, level, node, first)
-                level -= 1
-            elif side == 2:
-                level -= 1
-            else:
-                test_rows(trees, node, X, work.test)
-                descend(ready, work, level, node, side)
-                stack[level, 1] = side + 1
-                level += 1
-                stack[level, 0], stack[level, 1] = trees.left[node] if side == 0 else trees.right[node], 0
-
-
-@inlined
-def sum_steps(ready: Ready, work: Work, out: Floats) -> None:
-    """From steps to sums (outputs, cells, rows), each column's cells on their own."""
-    grid = ready.grid
-    for k in range(out.shape[0]):
-        for slot in range(grid.start.shape[0] - 1):
-            for r in range(out.shape[2]):
-                work.base[k, r] -= work.outside[k, slot, r]
-            for cell in range(grid.start[slot], grid.start[slot + 1]):
-                for r in range(out.shape[2]):
-                    work.base[k, r] += work.steps[k, cell + slot, r]
-                    out[k, cell, r] = work.base[k, r] + ready.trees.base[k]
-            for r in range(out.shape[2]):
-                work.base[k, r] += work.steps[k, grid.start[slot + 1] + slot, r] + work.outside[k, slot, r]
-
-
-@compiled
-def step_rows(ready: Ready, X: Floats, out: Floats) -> None:
-    """Fill ``out`` (outputs, cells, rows) with the forest's sums at every cell; ``X`` is (features, rows)."""
-    outputs, _, rows = out.shape
-    asked, cells = ready.grid.start.shape[0] - 1, ready.grid.point.shape[0]
-    levels = deepest(ready.trees) + 1
-    stack = np.zeros((levels, 2), np.int32)
-    for start in range(0, rows, _LANES):
-        lanes = min(_LANES, rows - start)
-        work = Work(
-            np.zeros(lanes, np.uint8),
-            np.ones((levels, lanes), np.uint8),
-            np.zeros((levels, asked, lanes), np.uint8),
-            np.zeros((levels, asked), np.int32),
-            np.zeros(levels, np.int32),
-            np.zeros((outputs, lanes)),
-            np.zeros((outputs, asked, lanes)),
-            np.zeros((outputs, cells + asked, lanes)),
-        )
-        walk_block(ready, work, X[:, start : start + lanes].copy(), stack)
-        sum_steps(ready, work, out[:, :, start : start + lanes])
-
-
-@inlined
-def add_block(ready: Ready, node: int, cells: Floats, first: int) -> None:
-    """A leaf's value on every rectangle of points of two columns that leads to it, as steps at its corners."""
-    grid, runs, leaf = ready.grid, ready.runs, ready.trees.value[node]
+    node, first = leaf
     low, high = runs.span[node, 0], runs.span[node, 1]
     middle = low
     while middle < high and runs.entry[middle, 0] == 0:
@@ -321,18 +177,18 @@ def add_block(ready: Ready, node: int, cells: Floats, first: int) -> None:
         for two in range(middle, max(high, middle + 1)):
             c, d = (runs.entry[two, 1] - points[0], runs.entry[two, 2] - points[0]) if high > middle else (0, points[1])
             if a < b and c < d:
-                for k in range(leaf.shape[0]):
-                    cells[a, c, first + k] += leaf[k]
-                    cells[b, c, first + k] -= leaf[k]
-                    cells[a, d, first + k] -= leaf[k]
-                    cells[b, d, first + k] += leaf[k]
+                for k in range(value.shape[0]):
+                    cells[a, c, first + k] += value[k]
+                    cells[b, c, first + k] -= value[k]
+                    cells[a, d, first + k] -= value[k]
+                    cells[b, d, first + k] += value[k]
 
 
 @inlined
 def sum_blocks(base: Floats, cells: Floats) -> None:
     """From corner steps to sums."""
     for a in range(cells.shape[0] - 1):
-        for k in range(cells.shape[2]):
+        for k in range(base.shape[0]):
             total = 0.0
             for b in range(cells.shape[1] - 1):
                 total += cells[a, b, k]
@@ -340,13 +196,13 @@ def sum_blocks(base: Floats, cells: Floats) -> None:
 
 
 @compiled
-def step_pairs(ready: Ready, X: Floats, out: Floats) -> None:
+def step_pairs(layout: Layout, X: Floats, out: Floats) -> None:
     """Add to ``out`` (rows, points of a + 1, points of b + 1, outputs), zeros before, the sums at every pair of points.
 
     ``grid`` asks about two columns. The last row and column of points are scratch.
     """
-    trees, grid = ready.trees, ready.grid
-    stack = np.zeros(deepest(trees) + 2, np.int32)
+    trees, grid = layout.trees, layout.grid
+    stack = np.zeros(layout.levels + 1, np.int32)
     for row in range(X.shape[0]):
         for tree in range(trees.roots.shape[0]):
             first = max(trees.tree_output[tree], 0)
@@ -361,7 +217,7 @@ def step_pairs(ready: Ready, X: Floats, out: Floats) -> None:
                         stack[height] = trees.right[node] if left else trees.left[node]
                         height += 1
                     node = trees.left[node] if left else trees.right[node]
-                add_block(ready, node, out[row], first)
+                add_block(grid, layout.runs, (node, first), trees.value[node], out[row])
         sum_blocks(trees.base, out[row])
 
 
@@ -374,19 +230,57 @@ def prepare(forest: Any, grids: Mapping[int, Floats]) -> Ready:
 
     Cost: nodes x points of the node's column; memory: 12 bytes for each column on each leaf's path.
     """
-    trees = pack(forest)
-    slot = np.full(int(forest.n_features), -1, np.int32)
-    slot[list(grids)] = np.arange(len(grids), dtype=np.int32)
+    packed = pack(forest)
+    columns = np.unique(packed.feature[packed.feature >= 0]).astype(np.int64)
+    place = np.full(int(forest.n_features) + 1, -1, np.int32)
+    place[columns] = np.arange(len(columns), dtype=np.int32)
+    whole, value, base = _halved(packed)
+    trees = packed._replace(feature=place[packed.feature], value=value, base=base)
     points = [matrix(p).reshape(-1) for p in grids.values()]
+    slot = np.full(len(columns), -1, np.int32)
+    for at, column in enumerate(grids):
+        if place[column] >= 0 and len(points[at]):
+            slot[place[column]] = at
     start = np.concatenate([[0], np.cumsum([len(p) for p in points])]).astype(np.int32)
-    grid = Grid(slot, start, np.concatenate([*points, np.zeros(0)]))
+    grid = Grid(slot, start, np.concatenate([*points, np.zeros(0)]), np.zeros(len(points), np.uint8))
+    _mark_plain(trees, grid)
     span = np.zeros((len(trees.feature), 2), np.int64)
-    entry = np.zeros((4 * len(trees.feature), 3), np.int32)
-    count = int(write_runs(trees, grid, span, entry))
+    entry = np.empty((8 * len(trees.feature), 3), np.int32)  # pages that nothing is written to are never used
+    levels = _levels(trees) + 1
+    count = int(write_runs(trees, grid, levels, span, entry))
     if count > len(entry):
-        entry = np.zeros((count, 3), np.int32)
-        write_runs(trees, grid, span, entry)
-    return Ready(trees, grid, Runs(span, entry))
+        entry = np.empty((count, 3), np.int32)
+        write_runs(trees, grid, levels, span, entry)
+    return Ready(Layout(trees, grid, Runs(span, entry[:count].copy()), levels), columns, whole)
+
+
+def _mark_plain(trees: Trees, grid: Grid) -> None:
+    """Find the columns that are only split by thresholds and whose points ascend, none of them missing."""
+    for slot, (start, stop) in enumerate(pairwise(grid.start.tolist())):
+        points = grid.point[start:stop]
+        grid.plain[slot] = not np.isnan(points).any() and bool((np.diff(points) >= 0).all())
+    by_category = np.unique(trees.feature[trees.category_start >= 0])
+    slots = grid.slot[by_category[by_category >= 0]]
+    grid.plain[slots[slots >= 0]] = 0
+
+
+def _levels(trees: Trees) -> int:
+    """Nodes on the longest path."""
+    found, here = 0, trees.roots
+    while len(here):
+        inner = here[trees.feature[here] >= 0]
+        found, here = found + 1, np.concatenate([trees.left[inner], trees.right[inner]])
+    return found
+
+
+def _halved(trees: Trees) -> tuple[float, Floats, Floats]:
+    """(sum of both outputs, leaves, base) of the first of two outputs that add up to the same in every leaf; else NaN and all."""
+    if trees.value.shape[1] == 2 and len(trees.roots):
+        both = trees.value[trees.feature < 0].sum(axis=1)
+        if np.ptp(both) <= 1e-15 * np.abs(both).max():
+            whole = len(trees.roots) * both.mean() + trees.base.sum()
+            return float(whole), np.ascontiguousarray(trees.value[:, :1]), trees.base[:1].copy()
+    return np.nan, trees.value, trees.base
 
 
 Consume = Callable[[slice, Floats], None]
@@ -398,20 +292,27 @@ def curves(ready: Ready, X: Any, consume: Consume, executor: Blocks | None = Non
     Args:
         ready: What ``prepare`` gave.
         X: Encoded rows (rows, features).
-        consume: Called with the rows of a block and their sums: float64 (rows, cells, outputs), the columns' points one after
+        consume: Called with the rows of a block and their sums: float64 (outputs, cells, rows), the columns' points one after
             the other in the order of ``grids``; from several threads, and the array is used again afterwards.
         executor: Threads to use.
     """
-    rows = matrix(X)
-    cells, outputs = len(ready.grid.point), len(ready.trees.base)
+    rows = matrix(X)[:, ready.columns]
+    held, halved = len(ready.layout.trees.base), not np.isnan(ready.whole)
+    cells, outputs = len(ready.layout.grid.point), held + halved
+    size = BITS * max(1, min(_WORDS, len(rows) // (BITS * _BLOCKS), _BLOCK_CELLS // max(1, cells * outputs * BITS)))
+    spare: list[Floats] = []
 
     def one(part: slice) -> None:
-        out = np.empty((outputs, cells, part.stop - part.start))
-        step_rows(ready, np.ascontiguousarray(rows[part].T), out)
-        consume(part, out.transpose(2, 1, 0))
+        columns = np.ascontiguousarray(rows[part].T)
+        order = np.argsort(columns, axis=1, kind="stable").astype(np.int32)
+        out = spare.pop() if spare and columns.shape[1] == size else np.empty((outputs, cells, columns.shape[1]))
+        step_rows(ready.layout, columns, order, out[:held])
+        if halved:
+            np.subtract(ready.whole, out[0], out=out[1])
+        consume(part, out)
+        if columns.shape[1] == size:
+            spare.append(out)
 
-    size = max(1, min(1024, _BLOCK_CELLS // max(1, cells * outputs)))
-    size = -(-size // _LANES) * _LANES
     run(one, [slice(at, min(at + size, len(rows))) for at in range(0, len(rows), size)], executor)
 
 
@@ -424,13 +325,15 @@ def surfaces(ready: Ready, X: Any, consume: Consume, executor: Blocks | None = N
         consume: Called with the rows of a block and their sums: float64 (rows, points of a, points of b, outputs).
         executor: Threads to use.
     """
-    rows, start = matrix(X), ready.grid.start
-    shape = (int(start[1]) + 1, int(start[2] - start[1]) + 1, len(ready.trees.base))
+    rows, start, halved = matrix(X)[:, ready.columns], ready.layout.grid.start, not np.isnan(ready.whole)
+    shape = (int(start[1]) + 1, int(start[2] - start[1]) + 1, len(ready.layout.trees.base) + halved)
 
     def one(part: slice) -> None:
         out = np.zeros((part.stop - part.start, *shape))
-        step_pairs(ready, rows[part], out)
+        step_pairs(ready.layout, np.ascontiguousarray(rows[part]), out)
+        if halved:
+            np.subtract(ready.whole, out[..., 0], out=out[..., 1])
         consume(part, out[:, :-1, :-1])
 
-    size = max(1, min(1024, _BLOCK_CELLS // (shape[0] * shape[1] * shape[2])))
+    size = max(1, min(1024, _PAIR_CELLS // (shape[0] * shape[1] * shape[2])))
     run(one, [slice(at, min(at + size, len(rows))) for at in range(0, len(rows), size)], executor)

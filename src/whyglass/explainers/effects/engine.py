@@ -12,7 +12,7 @@ from whyglass.core.ask import Ask
 from whyglass.core.errors import UnsupportedError
 from whyglass.core.forest import Forest
 from whyglass.core.rescue import rescue
-from whyglass.explainers.links import through
+from whyglass.explainers.links import sigmoid, through
 from whyglass.explainers.shapley.answers import OUT_OF_TIME, problems, usable
 from whyglass.explainers.shapley.games import Game, bad_answer, game_of, words
 from whyglass.kernels import partial_dependence
@@ -22,6 +22,7 @@ Consume = Callable[[slice, Array], None]
 OPAQUE_ROWS = 1_000  # rows drawn where every point costs a call of the user's model
 NOT_DRAWN = f"not among the {OPAQUE_ROWS:,} rows drawn"
 _CELLS = 2_000_000  # numbers in one call of a model
+_TOGETHER = 1 << 15  # numbers linked at a time: they stay in the cache
 _PIECE = 4_096  # rows between two looks at the clock
 
 
@@ -70,10 +71,19 @@ class Engine:
         return tuple(said)
 
     def linked(self, sums: Array) -> Array:
-        """Predictions from a forest's sums, float64 (..., sums) -> (..., outputs)."""
+        """Predictions from a forest's sums, float64 (sums, cells, rows) -> (outputs, cells, rows)."""
         if self.link == "identity":
             return sums
-        return through(sums.reshape(-1, sums.shape[-1]), self.link, self.game.width).reshape(*sums.shape[:-1], -1)
+        said = np.empty((self.game.width, *sums.shape[1:]))
+        step = max(1, _TOGETHER // max(1, sums.shape[2]))
+        for at in range(0, sums.shape[1], step):
+            part = sums[:, at : at + step]
+            if self.link == "sigmoid" and len(sums) == 1 and len(said) == 2:
+                said[1, at : at + step] = sigmoid(part[0])
+                np.subtract(1.0, said[1, at : at + step], out=said[0, at : at + step])
+            else:
+                said[:, at : at + step] = through(part.reshape(len(sums), -1).T, self.link, len(said)).T.reshape(len(said), *part.shape[1:])
+        return said
 
     def curves(self, grids: Mapping[int, Array], consume: Consume) -> None:
         """Ask about every row at the points of every column.
@@ -87,7 +97,7 @@ class Engine:
         if self.forest is not None and cells:
             ready, matrix = partial_dependence.prepare(self.forest, grids), self.matrix
             for piece in self._pieces(_PIECE):
-                partial_dependence.curves(ready, matrix[piece], self._linking(piece.start, consume), self.ask.executor)
+                partial_dependence.curves(ready, matrix[piece], self._curve(piece.start, consume), self.ask.executor)
             return
         self._each(cells, lambda rows: np.concatenate([_at(rows, j, points) for j, points in grids.items()], axis=1), consume)
 
@@ -98,7 +108,7 @@ class Engine:
         if self.forest is not None and shape[0] and shape[1]:
             ready, matrix = partial_dependence.prepare(self.forest, grids), self.matrix
             for piece in self._pieces(_PIECE):
-                partial_dependence.surfaces(ready, matrix[piece], self._linking(piece.start, consume), self.ask.executor)
+                partial_dependence.surfaces(ready, matrix[piece], self._surface(piece.start, consume), self.ask.executor)
             return
 
         def moved(rows: Array) -> Array:
@@ -108,12 +118,21 @@ class Engine:
 
         self._each(shape[0] * shape[1], moved, lambda part, said: consume(part, said.reshape(len(said), *shape, -1)))
 
-    def _linking(self, start: int, consume: Consume) -> Consume:
-        """Take a block of sums of the rows from ``start`` on as predictions."""
-        return lambda part, sums: consume(slice(part.start + start, part.stop + start), self.linked(sums))
+    def _curve(self, start: int, consume: Consume) -> Consume:
+        """Take a block of sums (sums, cells, rows) of the rows from ``start`` on as predictions (rows, cells, outputs)."""
+        return lambda part, sums: consume(slice(part.start + start, part.stop + start), self.linked(sums).transpose(2, 1, 0))
 
-    def along(self, matrix: Array, column: int, points: Array, consume: Consume) -> None:
-        """What the trees predict of any rows at the points of one column: blocks of float64 (rows, points, outputs).
+    def _surface(self, start: int, consume: Consume) -> Consume:
+        """The same of sums (rows, points, points, sums)."""
+
+        def take(part: slice, sums: Array) -> None:
+            said = self.linked(np.ascontiguousarray(sums.reshape(-1, sums.shape[-1]).T)[:, :, None])[..., 0].T
+            consume(slice(part.start + start, part.stop + start), said.reshape(*sums.shape[:-1], -1))
+
+        return take
+
+    def along(self, matrix: Array, grids: Mapping[int, Array], consume: Consume) -> None:
+        """What the trees predict of any rows at the points of columns, as ``curves`` gives it.
 
         Raises:
             UnsupportedError: If the model has no trees to walk.
@@ -121,9 +140,7 @@ class Engine:
         if self.forest is None:
             msg = f"{self.ask.model.name} has no trees to walk."
             raise UnsupportedError(msg)
-        partial_dependence.curves(
-            partial_dependence.prepare(self.forest, {column: points}), matrix, self._linking(0, consume), self.ask.executor
-        )
+        partial_dependence.curves(partial_dependence.prepare(self.forest, grids), matrix, self._curve(0, consume), self.ask.executor)
 
     def ask_rows(self, matrix: Array) -> Array:
         """What the model says of rows of any kind: float64 (rows, outputs), NaN where it fails."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+_TOGETHER = 1 << 16  # numbers worked on at a time: they stay in the cache
 
 
 @dataclass(eq=False)
@@ -26,7 +27,11 @@ class Moments:
             if not len(block):
                 return
             mean = block.mean(axis=0)
-        spread = ((block - mean) ** 2).sum(axis=0)
+        spread = np.empty_like(mean)
+        step = max(1, _TOGETHER * block.shape[1] // max(1, block.size))
+        for at in range(0, block.shape[1], step):
+            off = block[:, at : at + step] - mean[at : at + step]
+            spread[at : at + step] = np.multiply(off, off, out=off).sum(axis=0)
         with self._lock:
             self._parts[start] = (len(block), mean, spread)
 

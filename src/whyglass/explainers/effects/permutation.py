@@ -22,6 +22,7 @@ Array = NDArray[np.float64]
 Loss = Callable[[Array, Array], Array]
 SURE = 1e-15  # probabilities below count as this much, so that one certain mistake is not infinitely bad
 REPEATS = 5
+_POINTS = 1 << 14  # values asked about in one walk down the trees
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,11 @@ class Metric:
 
 
 def _own(y: Array, said: Array) -> Array:
-    """The probability of each row's recorded class: (rows, ..., outputs) -> (rows, ...)."""
-    at = y.astype(np.intp).reshape(-1, *[1] * (said.ndim - 1))
-    return np.take_along_axis(said, np.broadcast_to(at, (*said.shape[:-1], 1)), axis=-1)[..., 0]
+    """The probability of each row's recorded class: (rows, ..., outputs) -> (rows, ...), laid out in memory as it came."""
+    own = said[..., 0]
+    for k in range(1, said.shape[-1]):
+        own = np.where((y == k).reshape(-1, *[1] * (said.ndim - 2)), said[..., k], own)
+    return own
 
 
 def _beside(y: Array, said: Array) -> Array:
@@ -79,10 +82,11 @@ def explain(ask: Ask) -> Attribution:
     good = np.isfinite(now)
     matrix, y, now = matrix[good], y[good], now[good]
     values, errors = np.zeros(players.count), np.full(players.count, np.nan)
+    alone = [columns[0] for _, columns in players.members if len(columns) == 1 and engine.forest is not None]
+    worked_out = _every_permutation(engine, metric, matrix, y, alone)
     for player, (_, columns) in enumerate(players.members):
-        walked = engine.forest is not None and len(columns) == 1
-        if walked:
-            received, given = _every_permutation(engine, metric, matrix, y, columns[0])
+        if len(columns) == 1 and columns[0] in worked_out:
+            received, given = worked_out[columns[0]]
         else:
             received, given = _drawn(engine, metric, matrix, y, (list(columns), repeats, player))
         if len(now):
@@ -158,20 +162,56 @@ def _repeats(ask: Ask) -> int:
     return int(given)
 
 
-def _every_permutation(engine: Engine, metric: Metric, matrix: Array, y: Array, column: int) -> tuple[Array, Array]:
-    """Mean loss of each row over all values of the column, and of each value over all rows."""
-    points, at = _told_apart(engine, matrix[:, column], column)
-    shares = np.bincount(at, minlength=len(points)) / max(1, len(at))
-    received, sums = np.zeros(len(matrix)), {}
+def _every_permutation(engine: Engine, metric: Metric, matrix: Array, y: Array, columns: list[int]) -> dict[int, tuple[Array, Array]]:
+    """For each column: mean loss of each row over all values of the column, and of each value over all rows."""
+    apart = {column: _told_apart(engine, matrix[:, column], column) for column in columns}
+    found: dict[int, tuple[Array, Array]] = {}
+    for together in _walks({column: len(points) for column, (points, _) in apart.items()}):
+        sums = _Sums(metric, y, [apart[column] for column in together])
+        engine.along(matrix, {column: apart[column][0] for column in together}, sums.take)
+        found.update(zip(together, sums.answers(), strict=True))
+    return found
 
-    def take(part: slice, said: Array) -> None:
-        losses = metric.loss(y[part], said)
-        received[part] = losses @ shares
-        sums[part.start] = losses.sum(axis=0)
 
-    engine.along(matrix, column, points, take)
-    whole = sum((sums[start] for start in sorted(sums)), np.zeros(len(points)))
-    return received, (whole / max(1, len(matrix)))[at]
+def _walks(points: dict[int, int]) -> list[list[int]]:
+    """Columns for each walk down the trees: as many as have ``_POINTS`` points together, at least one."""
+    walks: list[list[int]] = []
+    room = 0
+    for column, count in points.items():
+        if not walks or count > room:
+            walks.append([])
+            room = _POINTS
+        walks[-1].append(column)
+        room -= count
+    return walks
+
+
+class _Sums:
+    """Losses of every row at every value of some columns, summed over either as blocks of rows come in, from any thread."""
+
+    def __init__(self, metric: Metric, y: Array, columns: list[tuple[Array, NDArray[np.intp]]]) -> None:
+        self.metric, self.y, self.columns = metric, y, columns
+        self.shares = [np.bincount(at, minlength=len(points)) / max(1, len(at)) for points, at in columns]
+        self.received = np.zeros((len(columns), len(y)))
+        self.parts: dict[int, list[Array]] = {}
+
+    def take(self, part: slice, said: Array) -> None:
+        """Take in what is predicted of a block: (rows, points of all columns, outputs)."""
+        sums, at = [], 0
+        for place, shares in enumerate(self.shares):
+            losses = self.metric.loss(self.y[part], said[:, at : at + len(shares)])
+            self.received[place, part] = losses @ shares
+            sums.append(losses.sum(axis=0))
+            at += len(shares)
+        self.parts[part.start] = sums
+
+    def answers(self) -> list[tuple[Array, Array]]:
+        """(received, given) of each column, one number a row; blocks are added in row order."""
+        found = []
+        for place, (points, at) in enumerate(self.columns):
+            whole = sum((self.parts[start][place] for start in sorted(self.parts)), np.zeros(len(points)))
+            found.append((self.received[place], (whole / max(1, len(self.y)))[at]))
+        return found
 
 
 def _told_apart(engine: Engine, values: Array, column: int) -> tuple[Array, NDArray[np.intp]]:
