@@ -204,6 +204,8 @@ def test_results_that_do_not_belong_together_are_refused(model, table, pair):
         wg.show(wg.explain(model, X[:30], y=(pay[:30] > 5).astype(int), space="log_loss"), lime)
     with pytest.raises(InputError, match="margin and in probability"):
         wg.show(*(wg.Attribution.from_wire(*r.to_wire()) for r in (wg.explain(model, X[:30]), lime)))
+    with pytest.raises(InputError, match="3 results"):
+        wg.show(why, lime, lime)
     with pytest.raises(InputError, match="2 results"):
         wg.show(why, why)
 

@@ -104,7 +104,7 @@ class Attribution(Explanation):
     @property
     def view_name(self) -> str:
         """The view that shows it: a waterfall must end at the prediction."""
-        return "workbench" if self.additive else ""
+        return "workbench" if self.additive else "ranking"
 
     @property
     def data(self) -> Any:

@@ -15,6 +15,7 @@ from whyglass.core.agreement import check_pair, check_spaces
 from whyglass.core.attribution import Attribution
 from whyglass.core.errors import InputError, UnsupportedError
 from whyglass.core.explanation import Explanation
+from whyglass.core.model import Model
 from whyglass.core.once import Once
 from whyglass.core.view import Answer
 from whyglass.views.subject import Subject
@@ -81,7 +82,7 @@ class Around:
         """What the page must know: who answers, and where the bins of numbers end; None when there is nothing to show."""
         if not self.live and self.given is None:
             return None
-        return {"source": "asked" if self.given is None else "given", "edges": self._edges()}
+        return {"source": "asked" if self.given is None else "given", "edges": edges_of(self.subject.model)}
 
     def of_row(self, row: Array, args: Mapping[str, Any]) -> Answer:
         """The coefficients of one encoded row (1, columns): those given, where they are of this very row, else asked of the model.
@@ -127,9 +128,9 @@ class Around:
         step = float(np.abs(values).max(initial=0.0)) / STEPS or 1.0
         columns: dict[str, NDArray[Any]] = {"id": found.astype(np.int32)}
         columns.update({f"w{j}": np.rint(values[:, j] / step).astype(np.int16) for j in range(values.shape[1])})
-        columns["r"] = _fit(self.given)[rows, outputs[0]].astype(np.float32)
+        columns["r"] = fit_of(self.given)[rows, outputs[0]].astype(np.float32)
         columns["step"] = np.full(len(rows), step)
-        columns["draws"] = np.full(len(rows), _draws(self.given), dtype=np.int32)
+        columns["draws"] = np.full(len(rows), draws_of(self.given), dtype=np.int32)
         if self.given.std_errors is not None:
             errors = self.given.std_errors[rows, :, outputs[0]]
             error_step = float(np.nan_to_num(errors).max(initial=0.0)) / ERROR_STEPS or 1.0
@@ -190,18 +191,18 @@ class Around:
             return {}
         return {_key(given.dataset.matrix[at]): at for at, status in enumerate(given.status) if status == "ok"}
 
-    def _edges(self) -> list[list[float] | None]:
-        """Where the bins of each column of numbers end: the quartiles of the training rows, as LIME takes them."""
-        model = self.subject.model
-        if model is None or model.data is None or not len(model.data):
-            return []
-        found: list[list[float] | None] = []
-        for j, column in enumerate(model.data.schema.columns):
-            values = model.data.matrix[:, j]
-            known = values[np.isfinite(values)]
-            numbers = column.kind != "categorical" and len(known) > 0
-            found.append([float(e) for e in np.unique(np.quantile(known, QUARTILES))] if numbers else None)
-        return found
+
+def edges_of(model: Model | None) -> list[list[float] | None]:
+    """Where the bins of each column of numbers end: the quartiles of the training rows, as LIME takes them; null for categories."""
+    if model is None or model.data is None or not len(model.data):
+        return []
+    found: list[list[float] | None] = []
+    for j, column in enumerate(model.data.schema.columns):
+        values = model.data.matrix[:, j]
+        known = values[np.isfinite(values)]
+        numbers = column.kind != "categorical" and len(known) > 0
+        found.append([float(e) for e in np.unique(np.quantile(known, QUARTILES))] if numbers else None)
+    return found
 
 
 def _key(row: Array) -> bytes:
@@ -210,14 +211,14 @@ def _key(row: Array) -> bytes:
     return bytes(np.where(np.isnan(plain), np.nan, plain).tobytes())
 
 
-def _fit(result: Attribution) -> Array:
+def fit_of(result: Attribution) -> Array:
     """Held-out R squared of every row and output."""
     shape = result.base_values.shape
     measured = result.fidelity.get("r2")
     return np.full(shape, np.nan) if measured is None else np.broadcast_to(measured.reshape(len(result), -1), shape)
 
 
-def _draws(result: Attribution) -> int:
+def draws_of(result: Attribution) -> int:
     """How many perturbations the result rests on: 0 where none was drawn, -1 where nothing says."""
     drawn = (result.provenance.params.get("perturbations") or {}).get("drawn")
     return drawn if isinstance(drawn, int) else 0 if result.exact else -1
@@ -228,8 +229,8 @@ def _document(result: Attribution, row: int, output: int, *, given: bool) -> dic
     return {
         "values": _list(result.values[row, :, output]),
         "errors": None if errors is None else _list(errors),
-        "r2": _list(_fit(result)[row, [output]])[0],
-        "draws": _draws(result),
+        "r2": _list(fit_of(result)[row, [output]])[0],
+        "draws": draws_of(result),
         "given": given,
     }
 

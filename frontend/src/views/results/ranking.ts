@@ -5,7 +5,7 @@ import { html } from "htm/preact";
 import type { VNode } from "preact";
 import { strongest, sure } from "../../parts/agreement";
 import { aligned } from "../../parts/container";
-import { number, percent, points, signed } from "../../parts/format";
+import { MINUS, number, percent } from "../../parts/format";
 import { type BarRow, Bars, bin, drawn, type Edges, Strongest, worth } from "../workbench/bars";
 import { Crumb, Frame } from "./frame";
 import type { ResultMeta, Room } from "./room";
@@ -117,6 +117,13 @@ function Around({ desk }: { desk: RankingDesk }): VNode {
   </div>` as VNode;
 }
 
+/** A fact inside a sentence; a group is called what it was called. */
+function nameOf({ meta, room }: RankingDesk, at: number): string {
+  const fact = meta.facts[at];
+  const own = fact?.columns.length === 1 && fact.title === room.words.title(fact.columns[0] as number);
+  return own ? room.words.name(fact.columns[0] as number) : (fact?.title ?? "");
+}
+
 /** How much worse predictions get, over all rows. */
 function AtLarge({ desk }: { desk: RankingDesk }): VNode {
   const { room, meta } = desk;
@@ -124,12 +131,15 @@ function AtLarge({ desk }: { desk: RankingDesk }): VNode {
   const { metric, base, rows, permutations } = meta.importance as NonNullable<RankingMeta["importance"]>;
   const { values, errors } = desk.shown();
   const shares = metric === "share wrong";
-  const write = (v: number): string => (shares ? points(v) : signed(v));
-  const size = (v: number): string => (shares ? (v * 100).toFixed(1) : number(Number(v.toPrecision(2))));
-  const level = base === null ? "" : shares ? percent(base, 1) : number(base);
-  const certain = sure(values, errors).map((known, j) => known && (values[j] as number) > 0);
-  const order = Array.from(values.keys()).sort((a, b) => (values[b] as number) - (values[a] as number) || a - b);
   const half = (j: number): number => Z95 * (errors?.[j] || 0);
+  // All to the same place: the largest keeps three digits.
+  const most = Math.max(...values.map(Math.abs), 1e-300);
+  const places = Math.max(0, Math.min(12, 2 - Math.floor(Math.log10(most))));
+  const size = (v: number): string => (shares ? Math.abs(v * 100).toFixed(1) : places ? Math.abs(v).toFixed(places) : number(Math.abs(v)));
+  const write = (v: number): string => (Number(size(v)) === 0 ? "\u00b1" : v < 0 ? MINUS : "+") + size(v);
+  const level = base === null ? "" : shares ? percent(base, 1) : number(base);
+  const certain = values.map((v, j) => v > 0 && (errors === null || v > half(j)));
+  const order = Array.from(values.keys()).sort((a, b) => (values[b] as number) - (values[a] as number) || a - b);
   const line = (j: number): BarRow => {
     const value = values[j] as number;
     const title = meta.facts[j]?.title ?? "";
@@ -144,9 +154,9 @@ function AtLarge({ desk }: { desk: RankingDesk }): VNode {
     <p class="lead" data-sentence>
       ${top === undefined || !certain[top]
         ? `No fact stands out: when any one of them is handed from some ${others} to others, the ${metric} of ${level} grows no more than chance would have it.`
-        : html`The model leans most on <b>${meta.facts[top]?.title}</b>: with its values handed to other ${others}, the ${metric} would go up from ${level} by <b>${write(values[top] as number).replace("+", "")}${unit}</b>${half(top) ? ` (± ${size(half(top))})` : ""}.`}
+        : html`The model leans most on <b>${nameOf(desk, top)}</b>: with its values handed to other ${others}, the ${metric} would go up from ${level} by <b>${size(values[top] as number)}${unit}</b>${half(top) ? ` (± ${size(half(top))})` : ""}.`}
     </p>
     <${Bars} rows=${order.map(line)} heads=${[shares ? "points worse" : "worse by", errors ? "95%" : ""]} />
-    <p class="cap">Measured on ${words.people(rows)} with a recorded outcome${permutations === "all" ? ", over all ways of handing values on" : `, values handed on ${permutations} times`}. Grey bars cannot be told from nothing. Facts that move together can stand in for each other: each then looks less important than they are together.</p>
+    <p class="cap">Measured on ${words.people(rows)} with a recorded outcome${permutations === "all" ? ", over all ways of handing values on" : `, values handed on ${permutations} times`}. Pale bars cannot be told from nothing. Facts that move together can stand in for each other: each then looks less important than they are together.</p>
   </div>` as VNode;
 }

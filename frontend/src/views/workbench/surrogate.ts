@@ -9,12 +9,13 @@ import { type Agreement, agree, strongest, sure } from "../../parts/agreement";
 import { readTable, type Table } from "../../parts/arrow";
 import { count, percent } from "../../parts/format";
 import type { Answers } from "./answers";
-import { type Desk, useDesk } from "./desk";
+import { type BarRow, Bars, bin, drawn, Strongest, worth } from "./bars";
+import { useDesk } from "./desk";
 import { Progress, stateOf } from "./flips";
 import { Asked } from "./panels";
 import { Read } from "./reading";
 import type { Rows } from "./rows";
-import { breakable } from "./swarm";
+import type { Words } from "./words";
 
 export interface Around {
   readonly values: readonly number[];
@@ -125,7 +126,9 @@ const known = (values: readonly (number | null)[]): number[] => values.map((v) =
 
 function Found({ found, bars, errors }: FoundProps): VNode {
   const desk = useDesk();
+  const { words, meta, answers } = desk;
   const [all, setAll] = useState(false);
+  const { space } = desk.store.state.value;
   const values = known(found.values).map((v) => v || 0);
   const spread = found.errors && known(found.errors);
   const certain = sure(values, spread);
@@ -134,94 +137,37 @@ function Found({ found, bars, errors }: FoundProps): VNode {
   const telling = new Set([...first.slice(0, STRONGEST), ...(bars ? strongest(bars, STRONGEST) : []), ...(agreement?.opposite ?? [])]);
   const order = [...first, ...Array.from(values.keys()).filter((j) => !first.includes(j))];
   const shown = all ? order : order.filter((j) => telling.has(j));
-  const half = (j: number): number => (spread ? Z95 * (Number.isFinite(spread[j]) ? spread[j] : 0) : 0);
-  const most = Math.max(...shown.flatMap((j) => [Math.abs(values[j]) + half(j), Math.abs(bars?.[j] ?? 0)]), 1e-12);
+  const row = answers.current.value;
+  const unit = words.unitWords(space);
+  const named = unit && ` ${unit}`;
+  const line = (j: number): BarRow => {
+    const value = values[j];
+    const half = Z95 * (spread?.[j] || 0);
+    const ring = bars?.[j] ?? NaN;
+    const [written, other] = [words.push(value, space), Number.isNaN(ring) ? "" : words.push(ring, space)];
+    const tip = `${words.title(j)}\nKept: ${written}${half ? ` ± ${words.spread(half, space)}` : ""}${named}.${other && `\nIts share in the bars: ${other}${named}.`}`;
+    return { feature: meta.columns[j].name, title: words.title(j), note: bin(words, meta.surrogate?.edges, j, row?.[j] ?? NaN), value, half, tone: certain[j] ? (value > 0 ? "u" : "d") : "n", written, ring, other, tip, against: agreement?.opposite.includes(j) ?? false };
+  };
   const rest = order.length - shown.length;
   return html`<div>
     <${Said} found=${found} values=${values} certain=${certain} first=${first} spread=${spread} />
-    <table class="kept">
-      <thead><tr><th scope="col">Fact</th><td></td><th scope="col" class="r"><i class="bar"></i> kept</th><th scope="col" class="r"><i class="ring"></i> share</th></tr></thead>
-      <tbody>
-        ${shown.map((j) => html`<${Line} key=${j} column=${j} value=${values[j]} half=${half(j)} certain=${certain[j]} bar=${bars?.[j] ?? NaN} most=${most} against=${agreement?.opposite.includes(j) ?? false} />`)}
-      </tbody>
-    </table>
+    <${Bars} rows=${shown.map(line)} heads=${["kept", bars ? "share" : ""]} />
     ${rest > 0 && html`<button class="link xs" data-around-more onClick=${() => setAll(true)}>${count(rest)} more</button>`}
     ${agreement && html`<${Agreed} agreement=${agreement} all=${values.length} />`}
-    <p class="cap">${method(desk, found)}</p>
+    <p class="cap">${method(words, found)}</p>
   </div>` as VNode;
 }
 
 /** The answer first: what keeping which fact goes with, and how far that can be believed. */
 function Said({ found, values, certain, first, spread }: { found: Around; values: number[]; certain: boolean[]; first: number[]; spread: number[] | null }): VNode {
   const desk = useDesk();
-  const { words, answers } = desk;
-  const { space } = desk.store.state.value;
-  const row = answers.current.value;
-  const [top, next] = first;
-  if (top === undefined || !certain[top] || !row) return html`<p class="sm" data-around-said>Around here no fact stands out: keeping any one of them goes with no change that can be told from none.</p>` as VNode;
-  const unit = words.unitWords(space);
-  const close = next !== undefined && Math.abs(values[top]) - Math.abs(values[next]) < Z95 * Math.hypot(spread?.[top] || 0, spread?.[next] || 0);
+  const row = desk.answers.current.value;
+  if (!row) return html`<p></p>` as VNode;
   const level = found.r2 === null ? null : Math.max(0, found.r2);
-  const worth = level === null ? "" : level < 0.5 ? "read it as a rough sketch" : level < 0.8 ? "read it as a sketch" : "it follows the model closely";
   return html`<div>
-    <p class="sm" data-around-said>
-      Among ${words.many} drawn around this one, keeping <b>${kept(desk, top, row[top])}</b> goes with <b class=${values[top] > 0 ? "up" : "down"}>${words.push(values[top], space)}${unit && ` ${unit}`}</b>${close ? `, and no more for certain than ${kept(desk, next, row[next])} does.` : ", more than any other fact."}
-    </p>
-    ${level !== null && html`<p class="sm" data-around-r2=${String(found.r2)}>Adding up such effects explains <b>${percent(level)}</b> of what the model does around here: ${worth}.</p>`}
+    <p class="sm" data-around-said><${Strongest} words=${desk.words} edges=${desk.meta.surrogate?.edges} space=${desk.store.state.value.space} row=${row} values=${values} certain=${certain} first=${first} spread=${spread} /></p>
+    ${level !== null && html`<p class="sm" data-around-r2=${String(found.r2)}>Adding up such effects explains <b>${percent(level)}</b> of what the model does around here: ${worth(level)}.</p>`}
   </div>` as VNode;
-}
-
-interface LineProps {
-  column: number;
-  value: number;
-  half: number;
-  certain: boolean;
-  bar: number;
-  most: number;
-  against: boolean;
-}
-
-function Line({ column, value, half, certain, bar, most, against }: LineProps): VNode {
-  const desk = useDesk();
-  const { words, answers } = desk;
-  const { space } = desk.store.state.value;
-  const at = (v: number): number => 50 + (48 * v) / most;
-  const span = (a: number, b: number): object => ({ left: `${Math.min(at(a), at(b))}%`, width: `${Math.abs(at(a) - at(b))}%` });
-  const tone = certain ? (value > 0 ? "u" : "d") : "n";
-  const unit = words.unitWords(space);
-  const interval = half ? ` ± ${words.spread(half, space)}` : "";
-  const share = Number.isNaN(bar) ? "" : `\nIts share in the bars: ${words.push(bar, space)}${unit && ` ${unit}`}.`;
-  return html`<tr data-feature=${desk.meta.columns[column].name} data-kept=${String(value)}>
-    <th scope="row">${breakable(words.title(column))}${against && html` <span class="tag" data-against>opposite</span>`}<span class="muted">${bin(desk, column, answers.current.value?.[column] ?? NaN)}</span></th>
-    <td aria-hidden="true"><div class="pl" data-tip=${`${words.title(column)}\nKeeping it: ${words.push(value, space)}${interval}${unit && ` ${unit}`}.${share}`}>
-      <i class=${`b ${tone}`} style=${span(0, value)}></i>
-      ${half > most * 0.015 && html`<i class="w" style=${span(value - half, value + half)}></i>`}
-      ${!Number.isNaN(bar) && html`<i class="ring" style=${{ left: `${at(bar)}%` }}></i>`}
-    </div></td>
-    <td class=${`r ${tone === "u" ? "up" : tone === "d" ? "down" : "muted"}`}>${words.push(value, space)}</td>
-    <td class="r">${Number.isNaN(bar) ? "" : words.push(bar, space)}</td>
-  </tr>` as VNode;
-}
-
-/** A fact that stays as it is, inside a sentence. */
-function kept(desk: Desk, column: number, value: number): string {
-  const range = desk.meta.surrogate?.edges[column]?.length && !Number.isNaN(value);
-  return range ? `${desk.words.name(column)} (${bin(desk, column, value)})` : desk.words.phrase(column, value);
-}
-
-/** What keeping a number means: staying in its quarter of the training values. */
-function bin(desk: Desk, column: number, value: number): string {
-  const { words, meta } = desk;
-  const edges = meta.surrogate?.edges[column];
-  if (!edges?.length || Number.isNaN(value)) return words.value(column, value);
-  const write = (v: number): string => words.value(column, v);
-  const at = edges.findIndex((e) => value <= e);
-  if (at === 0) return edges[0] === meta.columns[column].minimum ? write(edges[0]) : `up to ${write(edges[0])}`;
-  const below = edges[(at < 0 ? edges.length : at) - 1];
-  const whole = meta.columns[column].integer && Number.isInteger(below);
-  if (at < 0) return whole ? `${write(below + 1)} or more` : `over ${write(below)}`;
-  const low = whole ? below + 1 : below;
-  return low === edges[at] ? write(low) : `${write(low)} to ${write(edges[at])}`;
 }
 
 const COUNTS = ["none", "one", "two", "three", "four", "five"];
@@ -242,10 +188,6 @@ function Agreed({ agreement, all }: { agreement: Agreement; all: number }): VNod
 }
 
 /** Where the numbers come from. */
-function method(desk: Desk, found: Around): string {
-  const { words } = desk;
-  const source = found.given ? "From the LIME result that was given. " : "";
-  if (found.draws === 0) return `${source}Worked out from the trees themselves, without drawing anyone: no sampling error.`;
-  const drawn = found.draws > 0 ? `${count(found.draws)} ${words.many} drawn fact by fact; the more facts they share with this one, the more they count. ` : "";
-  return `${source}${drawn}${found.errors ? "Whiskers hold 95%." : ""}`;
+function method(words: Words, found: Around): string {
+  return `${found.given ? "From the LIME result that was given. " : ""}${drawn(words, found.draws, found.errors !== null)}`;
 }
