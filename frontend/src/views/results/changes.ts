@@ -177,7 +177,7 @@ function Notes({ desk, found }: { desk: ChangesDesk; found: FlipsFound }): VNode
   const proven = found.found.length > 0 && found.found.every((flip) => flip.proven);
   const { likely } = room.store.state.value;
   return html`<div class="notes">
-    ${proven && html`<p class="cap" data-flips-proven>Proven nearest: with these locks${likely ? `, among regions where training ${words.many} are,` : ""} no smaller change leads there.${found.found.length > 1 ? " Each changes other facts than those before it." : ""}</p>`}
+    ${proven && html`<p class="cap" data-flips-proven>Proven nearest: with these locks${likely ? `, among regions where training ${words.many} are,` : ""} no smaller change leads there.${found.found.length > 1 ? " Each changes another set of facts." : ""}</p>`}
     ${doubts.map((text) => html`<p class="cap">${text}</p>`)}
     ${found.note && found.found.length > 0 && html`<p class="cap" data-flips-note>${ended(upper(found.note))}</p>`}
     ${meta.constraints && meta.constraints.length > 0 && html`<p class="cap">Also asked for: ${meta.constraints.join("; ")}.</p>`}

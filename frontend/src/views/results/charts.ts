@@ -9,6 +9,7 @@ import { count, percent, upper } from "../../parts/format";
 import { type DrawnProps, farWords, limits, Lines, type Read0, readEffect, span, Strips } from "../workbench/effect";
 import { Asked } from "../workbench/panels";
 import { useWidth } from "../workbench/width";
+import type { Words } from "../workbench/words";
 import { Crumb, Frame } from "./frame";
 import { Heat, type Surface } from "./heat";
 import { type Chart, plain, type Room } from "./room";
@@ -16,6 +17,7 @@ import { type Chart, plain, type Room } from "./room";
 const SMALL = 176;
 const LARGE = 320;
 const FEW_CATEGORIES = 8;
+const FEW_STEPS = 16;
 
 type Own = { [column: string]: [number[], (number | null)[]] };
 
@@ -121,11 +123,24 @@ export function sentence(desk: ChartsDesk): string {
   if (!first?.read || !Number.isFinite(first.moves)) return "There is nothing to draw: no row could be asked about.";
   const what = meta.outcome && meta.output === desk.place.value ? `the chance to ${meta.outcome}` : words.regression ? "the prediction" : `the chance of ${words.outputName(desk.place.value)}`;
   const many = words.people(meta.used ?? meta.n_rows);
-  const said = (d: Drawing): string => `${words.name(d.chart.columns[0] as number)} (${span(words, d.chart.columns[0] as number, d.read as Read0, (d.read as Read0).mean, level)})`;
+  const said = (d: Drawing): string => `${words.name(d.chart.columns[0] as number)}, ${ends(words, d, level)}`;
   const second = order[1];
-  const then = second?.read && second.moves > first.moves * 0.1 ? `, then with ${said(second)}` : "";
+  const then = second?.read && second.moves > first.moves * 0.1 ? `; then ${meta.kind === "ale" ? "along" : "with"} ${said(second)}` : "";
   const over = meta.kind === "ale" ? `Among ${many} as they are, ${what} moves most along` : `On average over ${many}, ${what} moves most with`;
   return `${over} ${said(first)}${then}.`;
+}
+
+/** "from 13% at $3,411 to 77% at $7,298". */
+function ends(words: Words, { chart, read }: Drawing, level: (v: number) => string): string {
+  const [j] = chart.columns as [number];
+  const line = (read as Read0).mean;
+  const known = Array.from(line.keys()).filter((k) => Number.isFinite(line[k]));
+  const near = known.filter((k) => !(read as Read0).far[k]);
+  const among = near.length > 1 ? near : known;
+  const low = among.reduce((a, b) => (line[b] < line[a] ? b : a));
+  const high = among.reduce((a, b) => (line[b] > line[a] ? b : a));
+  const where = (k: number): string => `${level(line[k])} ${words.column(j).kind === "categorical" ? "for" : "at"} ${words.small(j, (read as Read0).points[k])}`;
+  return `from ${where(low)} to ${where(high)}`;
 }
 
 /** Columns that move most first, then pairs. */
@@ -192,9 +207,9 @@ function Figure({ desk, drawing, range }: { desk: ChartsDesk; drawing: Drawing; 
       <span class="cap">${surface ? pairWords(strength, meta.kind === "ale") : whole ? upper(span(words, a, whole, whole.mean, level)) : ""}</span>
     </figcaption>
     ${surface
-      ? html`<${Heat} surface=${surface} columns=${[a, b]} words=${words} width=${width} height=${large ? 420 : 240} centred=${meta.kind === "ale"} level=${level} now=${[now, room.own.value[b] ?? NaN]} />`
+      ? html`<${Heat} surface=${surface} columns=${[a, b]} words=${words} width=${width} height=${large ? 380 : 220} centred=${meta.kind === "ale"} level=${level} now=${[now, room.own.value[b] ?? NaN]} />`
       : meta.columns[a].kind === "categorical"
-        ? html`<${Strips} ...${drawn} note=${false} most=${large ? 99 : FEW_CATEGORIES} />`
+        ? html`<${Strips} ...${drawn} note=${false} most=${large ? 99 : meta.columns[a].ordered ? FEW_STEPS : FEW_CATEGORIES} />`
         : html`<${Lines} ...${drawn} height=${large ? LARGE : SMALL} all=${large ? `average of ${count(meta.used ?? meta.n_rows)}` : ""} others=${drawing.others} />`}
   </figure>` as VNode;
 }

@@ -31,7 +31,7 @@ interface HeatProps {
   now: readonly [number, number];
 }
 
-export function Heat({ surface, columns, words, width, height, centred, level, now }: HeatProps): VNode {
+export function Heat({ surface, columns, words, width, height: least, centred, level, now }: HeatProps): VNode {
   const { values, points } = surface;
   const categorical = columns.map((j) => words.column(j).kind === "categorical") as [boolean, boolean];
   // Names have room on the left side only, so of two columns the one with names, or with more of them, stands there.
@@ -49,8 +49,11 @@ export function Heat({ surface, columns, words, width, height, centred, level, n
   const upMarks = marks(up, ys, 5);
   const left = Math.min(width * 0.42, 14 + Math.max(0, ...upMarks.map((i) => nameOf(up, ys[i] as number).length)) * 6.4);
   const slanted = categorical[across];
-  const acrossMarks = marks(across, xs, 4);
-  const bottom = slanted ? Math.min(90, 16 + Math.max(0, ...acrossMarks.map((i) => nameOf(across, xs[i] as number).length)) * 4.6) + 16 : 36;
+  const longest = Math.max(1, ...xs.map((k) => nameOf(across, k).length));
+  const acrossMarks = marks(across, xs, Math.max(2, Math.min(4, Math.floor((width - left) / (longest * 6.4 + 18)))));
+  const bottom = slanted ? 34 + longest * 3.7 : 36;
+  // Every name needs a line of its own.
+  const height = bottom + TOP + Math.max(least - 36, categorical[up] ? ys.length * 13.5 : 0);
   const w = (width - left - 8) / (xs.length || 1);
   const h = (height - TOP - bottom) / (ys.length || 1);
   const nearest = (axis: 0 | 1, at: readonly number[], v: number): number => {

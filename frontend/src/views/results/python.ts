@@ -1,19 +1,18 @@
 // The code that rebuilds what is on screen.
 
-import { counterfactualCall, literal, python } from "../workbench/python";
+import { counterfactualCall, literal, locksByName, python } from "../workbench/python";
 import type { Room } from "./room";
 
 export function pythonOf(room: Room): string {
   const { meta, store } = room;
   const state = store.state.peek();
   const { python: code } = meta;
-  const name = meta.view === "rules" ? "rules" : meta.view === "curves" ? "curves" : "flips";
+  const name = meta.view === "rules" ? "rules" : meta.view === "curves" ? "curves" : meta.view === "ranking" ? "found" : "flips";
   const told: [string, unknown][] = [["case", state.case]];
   if (meta.view === "rules") told.push(["precision", state.precision]);
-  if (meta.view === "curves") told.push(["output", state.output]);
+  if (meta.view === "curves" || meta.view === "ranking") told.push(["output", state.output]);
   if (meta.view === "counterfactuals") {
-    const locks = Object.fromEntries(Object.entries(state.locks).map(([j, lock]) => [meta.columns[Number(j)]?.name ?? j, lock]));
-    told.push(["locks", locks], ["likely", state.likely], ["k", state.k], ["edits", state.edits]);
+    told.push(["locks", locksByName(meta.columns, state.locks)], ["likely", state.likely], ["k", state.k], ["edits", state.edits]);
   }
   if (state.selection) told.push(["selection", state.selection]);
   const lines = [
@@ -26,6 +25,12 @@ export function pythonOf(room: Room): string {
   if (!meta.can_ask) return lines.join("\n");
   const row = `row = X_test[${state.case}:${state.case + 1}]`;
   if (meta.view === "rules" && state.precision !== meta.precision) lines.push("", row, `again = wg.explain(${code.model}, row, method="anchors", precision=${state.precision})`);
-  if (meta.view === "counterfactuals") lines.push("", row, `again = ${counterfactualCall(meta.columns, code.model, state.locks, { k: state.k, plausible: state.likely, target: meta.asked?.target })}`);
+  if (meta.view === "counterfactuals") lines.push("", row, `again = ${counterfactualCall(meta.columns, code.model, state.locks, { k: state.k, plausible: state.likely, target: wanted(meta.asked?.target) })}`);
   return lines.join("\n");
+}
+
+/** A class, or a range of values as a tuple. */
+function wanted(target: unknown): string {
+  if (target === undefined || target === null) return "";
+  return Array.isArray(target) ? `(${target.map(python).join(", ")})` : python(target);
 }

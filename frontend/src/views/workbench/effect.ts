@@ -155,7 +155,7 @@ interface LinesProps extends DrawnProps {
 export function Lines({ read, column, words, width, label, now, limits: [lo, hi], mine, height, all, others = [], tick }: LinesProps): VNode {
   const axis = useMemo(() => axisOf({ ...curveColumn(words.column(column)), grid: read.points, minimum: null, maximum: null }, []), [read]);
   const write = tick ?? ((v: number): string => words.tick(v, "probability"));
-  const ticks = ticksBetween(lo, hi, height > 180 ? 6 : 3);
+  const ticks = ticksBetween(lo, hi, height > 180 ? 6 : 4);
   const left = 16 + Math.max(0, ...ticks.map((t) => write(t).length)) * 6.4;
   const x = (v: number): number => left + place(axis, v) * (width - left - 12);
   const y = (v: number): number => TOP + ((hi - v) / (hi - lo || 1)) * (height - TOP - BOTTOM);

@@ -55,7 +55,7 @@ export function pythonFor(written: Written): string {
     ...(meta.python.imports.length ? meta.python.imports : ["import whyglass as wg"]),
     "",
     `view = wg.show(${meta.python.call}, model=${meta.python.model})`,
-    `view.state = ${stateLiteral(state)}`,
+    `view.state = ${stateLiteral(state, meta)}`,
   ];
   if (state.selection) lines.push(`people = view.selected_frame()      # ${state.selection.length} rows`);
   lines.push(
@@ -65,26 +65,45 @@ export function pythonFor(written: Written): string {
     ...edits(written),
     `why = wg.explain(${meta.python.model}, row${meta.python.groups ?? ""}${asked})      # ${meta.space === "log_loss" ? "log loss" : "prediction"} ${written.level(written.prediction)}`,
     "why.to_frame()",
+    ...panelCalls(written),
   );
   return lines.join("\n");
+}
+
+/** What the panels beside the case ask, with the locks that are set. */
+function panelCalls({ meta, state, prediction }: Written): string[] {
+  if (state.tab !== "case" || meta.frozen || !meta.parts) return [];
+  const { model } = meta.python;
+  const line = String(meta.base);
+  const across = meta.scale === "value" ? `(${prediction > meta.base ? `None, ${line}` : `${line}, None`})` : "";
+  const wanted = { k: 3, plausible: Boolean(state.likely), target: across };
+  return [
+    ...(meta.parts.counterfactuals ? [`flips = ${counterfactualCall(meta.columns, model, state.locks ?? {}, wanted)}`] : []),
+    ...(meta.parts.rules ? [`rule = wg.explain(${model}, row, method="anchors")[0]`] : []),
+  ];
+}
+
+/** Locks by the names of their columns, as Python may write them. */
+export function locksByName(columns: readonly Column[], locks: { [column: string]: Lock } | undefined): { [name: string]: Lock } {
+  return Object.fromEntries(Object.entries(locks ?? {}).map(([j, lock]) => [columns[Number(j)]?.name ?? j, lock]));
 }
 
 interface Wanted {
   k: number;
   plausible: boolean;
-  /** What was wanted, where it was said. */
-  target?: unknown;
+  /** What is wanted, as Python; empty where any other class is. */
+  target?: string;
 }
 
 /** The search for changes under these locks, as Python: protected facts are held unless a lock says otherwise. */
-export function counterfactualCall(columns: readonly Column[], model: string, locks: { [column: string]: Lock }, { k, plausible, target }: Wanted): string {
+export function counterfactualCall(columns: readonly Column[], model: string, locks: { [column: string]: Lock }, { k, plausible, target = "" }: Wanted): string {
   const lock = (column: Column, j: number): Lock => locks[String(j)] ?? (column.role === "protected" ? "held" : "free");
   const ordered = (column: Column): boolean => column.kind !== "categorical" || column.ordered;
   const names = (wanted: Lock): string[] => columns.filter((c, j) => lock(c, j) === wanted && (wanted === "held" || ordered(c))).map((c) => c.name);
   const held = names("held");
   const usual = columns.filter((c) => c.role === "protected").map((c) => c.name);
   const said = [
-    ...(target === undefined || target === null ? [] : [`target=${python(target)}`]),
+    ...(target ? [`target=${target}`] : []),
     ...(k === 1 ? [] : [`k=${k}`]),
     ...(plausible ? [] : ["plausible=False"]),
     ...(held.join("\n") === usual.join("\n") ? [] : [`immutable=${python(held)}`]),
@@ -93,7 +112,7 @@ export function counterfactualCall(columns: readonly Column[], model: string, lo
   return `wg.explain(${[model, "row", 'method="counterfactual"', ...said].join(", ")})`;
 }
 
-function stateLiteral(state: State): string {
+function stateLiteral(state: State, meta: Meta): string {
   const keep: [string, unknown][] = [
     ["case", state.case],
     ["edits", state.edits],
@@ -104,7 +123,7 @@ function stateLiteral(state: State): string {
     ["brush", state.brush],
     ["selection", state.selection],
     ["pin", state.pin],
-    ["locks", state.locks],
+    ["locks", locksByName(meta.columns, state.locks)],
     ["likely", state.likely],
     ["space", state.space],
     ...(state.tab === "all" ? ([["fact", state.fact], ["partner", state.partner]] as [string, unknown][]) : []),
