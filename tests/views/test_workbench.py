@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 
 import whyglass as wg
 
@@ -209,3 +209,12 @@ def test_one_failing_row_is_left_blank():
     p = read(view.first["cases"])["p"].to_numpy()
     assert np.isnan(p[4])
     assert np.isfinite(p[0])
+
+
+def test_it_opens_on_a_row_that_was_asked_about():
+    X, y = people(60)
+    model = wg.wrap(LogisticRegression().fit(X[["age"]], y), X[["age"]], y)
+    p = model.predict(X[["age"]])[:, 1]
+    far = X[["age"]].iloc[[int(np.argmin(p))]].assign(age=lambda frame: frame["age"] + 0.25)
+    assert (np.abs(p - 0.65) < np.abs(model.predict(far)[0, 1] - 0.65)).any()  # a row of wrap's own would be the more telling one
+    assert wg.show(wg.explain(model, far)).state["case"] == 0

@@ -243,8 +243,10 @@ def _first_state(subject: Subject, rows: int) -> dict[str, Any]:
     case = 0
     if subject.space == "probability" and len(shown):
         p = shown.predictions[:rows, subject.output]
-        telling = np.flatnonzero((p > 0.6) & (p < 0.8) & (shown.split[:rows] == 1))
-        case = int(telling[0]) if len(telling) else int(np.argmin(np.abs(np.nan_to_num(p, nan=9.0) - 0.65)))
+        fresh = shown.split[:rows] == 1
+        open_to = np.flatnonzero(fresh) if fresh.any() else np.arange(len(p))
+        telling = open_to[(p[open_to] > 0.6) & (p[open_to] < 0.8)] if fresh.any() else open_to[:0]
+        case = int(telling[0]) if len(telling) else int(open_to[np.argmin(np.abs(np.nan_to_num(p[open_to], nan=9.0) - 0.65))])
     return {
         "case": case,
         "edits": {},
