@@ -26,12 +26,12 @@ def links(text: str) -> list[str]:
 @pytest.mark.slow
 def test_the_python_of_the_readme_runs(root, tmp_path):
     shown = blocks((root / "README.md").read_text(encoding="utf-8"), "python")
-    assert len(shown) == 2
+    assert len(shown) == 3
     script = tmp_path / "pasted.py"
     script.write_text("\n".join(shown).replace('view.on("case", print)', 'view.on("case", print)\nprint(len(rows), why.values.shape)'))
     done = subprocess.run([sys.executable, "-W", "error", script], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "3 (500, 11, 1)\n"
+    assert re.fullmatch(r"3 \(500, 11, 1\)\nIF .+ THEN \$50K or less\n", done.stdout), done.stdout
     assert (tmp_path / "why.html").stat().st_size > 10_000
 
 
