@@ -10,6 +10,7 @@ import { attachTips } from "../parts/tooltip";
 import around from "../styles/around.css";
 import base from "../styles/base.css";
 import panels from "../styles/panels.css";
+import ranking from "../styles/ranking.css";
 import style from "../styles/results.css";
 import tokens from "../styles/tokens.css";
 import { ChangesDesk, ChangesPage } from "./results/changes";
@@ -49,7 +50,7 @@ PAGES["ranking"] = (room) => {
 
 function render({ model, el }: RenderProps): () => void {
   const link = connect<ResultMeta>(model);
-  const mounted = mount(el, [tokens, base, panels, style, around], link.meta);
+  const mounted = mount(el, [tokens, base, panels, style, around, ranking], link.meta);
   const room = new Room(link, mounted);
   const tips = attachTips(mounted.root);
   const counters = { ready: false };
