@@ -151,9 +151,11 @@ def _solve(sums: Sums, most: int | None) -> tuple[Array, Array, Bits]:
     kept = np.ones((cases, 1, columns), np.bool_)
     if most is not None and most < columns:
         kept = _forward(sums, most)
-        both = kept[:, :, :, None] & kept[:, :, None, :]
-        left = np.where(both, sums.gram[:, None], 0.0) + RIDGE * np.eye(columns)
-        values = np.linalg.solve(left, np.where(kept, sums.cross, 0.0)[..., None])[..., 0]
+        some = np.nonzero(kept)[2].reshape(*kept.shape[:2], most)
+        left = sums.gram[np.arange(cases)[:, None, None, None], some[..., :, None], some[..., None, :]] + RIDGE * np.eye(most)
+        found = np.linalg.solve(left, np.take_along_axis(sums.cross, some, axis=2)[..., None])[..., 0]
+        values: Array = np.zeros(kept.shape)
+        np.put_along_axis(values, some, found, axis=2)
     else:
         values = np.linalg.solve(sums.gram + RIDGE * np.eye(columns), sums.cross.transpose(0, 2, 1)).transpose(0, 2, 1)
     base = sums.mean - np.einsum("ca,cka->ck", sums.share, values)

@@ -23,7 +23,7 @@ from whyglass.kernels.surrogate import Draws
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
 HELD_OUT = 5  # every fifth draw
-_BLOCK = 16  # cases explained together
+_BLOCK = 64  # cases explained together
 _CELLS = 4_000_000  # numbers of normal equations held at a time
 
 

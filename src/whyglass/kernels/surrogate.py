@@ -108,10 +108,9 @@ def moments(draws: Draws, cases: Ints, into: Room) -> Sums:
     Cost: draws x columns a case, and draws / 64 x columns^2.
     """
     count, columns, outputs = len(cases), cases.shape[1], len(draws.said)
-    gram = np.zeros((count, 2, columns + 1, columns + 1))
-    out = Sums(gram, np.zeros((count, outputs, 2, columns + 1)), np.zeros((count, outputs, 2)))
+    out = Sums(np.zeros((count, 2, columns + 1, columns + 1)), np.zeros((count, outputs, 2, columns + 1)), np.zeros((count, outputs, 2)))
     add_moments(draws, np.ascontiguousarray(cases), into, out)
-    return out._replace(gram=np.asarray(gram + np.tril(gram, -1).swapaxes(-1, -2)))
+    return out
 
 
 def scatter(draws: Draws, cases: Ints, into: Room, fit: Floats) -> Floats:
@@ -213,11 +212,15 @@ def _count(used: int, into: Room, gram: Floats) -> None:
             if one != 0:
                 for b in range(a + 1):
                     gram[part, a, b] += scale * count_bits(int(one & into.words[w, b]))
+    for part in range(gram.shape[0]):
+        for a in range(size):
+            for b in range(a):
+                gram[part, b, a] = gram[part, a, b]
 
 
 @compiled
 def add_moments(draws: Draws, cases: Ints, into: Room, out: Sums) -> None:
-    """Add up the normal equations of every case; the lower triangle of ``gram`` is written."""
+    """Add up the normal equations of every case."""
     columns, count = draws.codes.shape
     for c in range(cases.shape[0]):
         _match(draws, cases[c], into)
@@ -250,8 +253,9 @@ def _residuals(draws: Draws, case: Ints, into: Room, k: int, fit: Floats) -> Non
         line[n] = said[n] - fit[columns]
     for j in range(columns):
         codes, own, value = draws.codes[j], case[j], fit[j]
-        for n in range(count):
-            line[n] -= value if codes[n] == own else 0.0
+        if value != 0.0:
+            for n in range(count):
+                line[n] -= value if codes[n] == own else 0.0
     for n in range(count):
         line[n] = (line[n] * draws.weight[columns - into.shared[n]]) ** 2 if draws.part[n] >= 0 else 0.0
 
