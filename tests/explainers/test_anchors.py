@@ -140,7 +140,7 @@ def test_the_model_is_asked_about_many_rows_in_few_calls_and_training_rows_once(
     assert again == first
     told = first.provenance.params["training"], again.provenance.params["training"]
     assert [t["made"] for t in told] == ["in this call", "in an earlier call"]
-    assert told[0]["model_rows"] == 3000 + 5000
+    assert told[0]["model_rows"] == 3000 + 5000 + 8192
     assert first.provenance.model_rows - again.provenance.model_rows == told[0]["model_rows"]
     assert again.provenance.model_rows <= 30 * 2048 + 30
     assert again.provenance.model_calls <= 50

@@ -50,9 +50,9 @@ class Predicate:
 
     @property
     def operator(self) -> str:
-        """One of "=", "in", "<", "<=", ">", ">=", "between", "is missing"."""
+        """One of "=", "in", "<", "<=", ">", ">=", "between", "is missing"; of categories without an order only "=", "in", "is missing"."""
         if self.column.kind == "categorical":
-            return "is missing" if not self.codes else "=" if len(self.codes) == 1 else "in"
+            return self._category_operator()
         if self.low == self.high:
             return "="
         if math.isinf(self.low) and math.isinf(self.high):
@@ -63,11 +63,25 @@ class Predicate:
             return ">=" if self.low_closed else ">"
         return "between"
 
+    def _category_operator(self) -> str:
+        if len(self.codes) < 2:
+            return "=" if self.codes else "is missing"
+        first, last = self.codes[0], self.codes[-1]
+        count = len(self.column.categories)
+        if not self.column.ordered or self.codes != tuple(range(first, last + 1)) or len(self.codes) == count:
+            return "in"
+        return "<=" if first == 0 else ">=" if last == count - 1 else "between"
+
+    def _told(self) -> tuple[int, ...]:
+        """The codes that the operator names: the end of an ordered run, both ends of one inside, or all of them."""
+        ends = {"<=": self.codes[-1:], ">=": self.codes[:1], "between": (self.codes[:1] + self.codes[-1:])}
+        return ends.get(self.operator, self.codes)
+
     @property
     def value(self) -> Any:
         """What the operator compares with, in the column's own values: one value, or several for "in" and "between"."""
         if self.column.kind == "categorical":
-            names = tuple(self.column.categories[code] for code in self.codes)
+            names = tuple(self.column.categories[code] for code in self._told())
             return names[0] if len(names) == 1 else names
         ends = tuple(end for end in (self.low, self.high) if math.isfinite(end))
         return None if not ends else ends[0] if len(ends) == 1 or self.low == self.high else ends
@@ -79,8 +93,9 @@ class Predicate:
         if operator == "is missing":
             return f"{title} is missing"
         if self.column.kind == "categorical":
-            words = [self.column.write(code) for code in self.codes]
-            body = f"{title} = {words[0]}" if len(words) == 1 else f"{title} in {', '.join(words)}"
+            words = [self.column.write(code) for code in self._told()]
+            signs = {"<=": "at most", ">=": "at least", "between": "from", "=": "="}
+            body = f"{title} {signs.get(operator, 'in')} {(' to ' if operator == 'between' else ', ').join(words)}"
         elif operator == "between":
             low, high = self.column.write(self.low), self.column.write(self.high)
             body = f"{low} {'≤' if self.low_closed else '<'} {title} {'≤' if self.high_closed else '<'} {high}"

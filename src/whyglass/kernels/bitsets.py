@@ -12,6 +12,7 @@ from whyglass.kernels.forest import Floats, Ints
 from whyglass.kernels.jit import compiled, inlined
 
 Words = NDArray[np.uint64]
+EVEN = np.array([0.0, 0.5])  # no doubt, both tables alike
 BOTH = 2  # a condition that leaves no room for another on its column
 ALL = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 
@@ -114,8 +115,9 @@ def _worth(conditions: Conditions, last: int, inside: Words, rows: NDArray[np.in
         last: The condition to add.
         inside: uint64 (2, words), the rows of the rule without it; then those with it, which are written.
         rows: int64 (2,), what is written: how many there are in either table.
-        bar: float64 (4,): doubt, fewest rows of the first table, rows of the worst kept rule, and the precision in the first table
-            without which none is kept. What is longer keeps at most the good rows, and needs that share of its own.
+        bar: float64 (5,): doubt, fewest rows of the first table, rows of the worst kept rule, the precision in the first table
+            without which none is kept, and that table's part in the precision. What is longer keeps at most the good rows, and needs
+            that share of its own.
     """
     first = conditions.first[0]
     added, good = conditions.sets[last], conditions.good
@@ -127,28 +129,29 @@ def _worth(conditions: Conditions, last: int, inside: Words, rows: NDArray[np.in
     if first < good.shape[0]:
         there, right = _meet(inside[0, first:], added[first:], good[first:], inside[1, first:])
         rows[1] = there
-        share = (share + right / (there + bar[0])) / 2
+        share = bar[4] * share + (1.0 - bar[4]) * right / (there + bar[0])
     return float(share)
 
 
 @compiled
-def search(conditions: Conditions, asked: Floats, limits: NDArray[np.int64], doubt: float, found: Found) -> None:
+def search(conditions: Conditions, asked: Floats, limits: NDArray[np.int64], weigh: Floats, found: Found) -> None:
     """Go through rules depth first, fewer conditions first, leaving out what cannot cover more than the best known.
 
-    A rule's precision is its share of good rows, good / (rows + doubt), averaged over both tables. A rule that is precise enough
+    A rule's precision is its share of good rows, good / (rows + doubt), a weighted mean of both tables. A rule that is precise enough
     is not made longer: what is longer covers no more. Rules beyond the limit of visits are not looked at.
 
     Args:
         conditions: The conditions.
         asked: float64 (precisions,), ascending.
         limits: int64 (4,): columns in a rule, conditions in a rule, rules to visit, fewest rows of the first table.
-        doubt: Rows added to each count, against rules that few rows speak for.
+        weigh: float64 (2,): rows added to each count, against rules that few rows speak for; and the first table's part in the precision
+            where there are two, above 0.
         found: What is written.
     """
     count, words = conditions.sets.shape
-    top, kept = asked.shape[0] - 1, found.rows.shape[1] - 1
-    deepest, tables = min(limits[1], count), 1 if conditions.first[0] == words else 2
-    bar = np.array([doubt, limits[3], 0.0, tables * asked[top] - tables + 1])  # should every row of the second table be good
+    top, kept, deepest = asked.shape[0] - 1, found.rows.shape[1] - 1, min(limits[1], count)
+    part = 1.0 if conditions.first[0] == words else weigh[1]
+    bar = np.array([weigh[0], limits[3], 0.0, (asked[top] - 1.0 + part) / part, part])  # should every row of the second table be good
     inside = np.full((deepest + 1, words), ALL, np.uint64)
     rows = np.full((deepest + 1, 2), -1, np.int64)
     rule = np.full(deepest + 1, -1, np.int32)
@@ -175,7 +178,9 @@ def search(conditions: Conditions, asked: Floats, limits: NDArray[np.int64], dou
                 rule[depth] = rule[depth - 1]
 
 
-def best_rules(conditions: Conditions, asked: Floats, *, columns: int, visits: int, least: int, kept: int = 1, doubt: float = 0.0) -> Found:
+def best_rules(
+    conditions: Conditions, asked: Floats, *, columns: int, visits: int, least: int, kept: int = 1, weigh: Floats = EVEN
+) -> Found:
     """The rules that hold for most rows of the first table among those that reach each precision.
 
     Args:
@@ -185,7 +190,7 @@ def best_rules(conditions: Conditions, asked: Floats, *, columns: int, visits: i
         visits: Most rules to look at.
         least: Fewest rows of the first table.
         kept: How many rules for each precision.
-        doubt: As for ``search``.
+        weigh: As for ``search``.
 
     Returns:
         The rules; when fewer than ``visits`` were looked at, none that passes covers more.
@@ -197,7 +202,7 @@ def best_rules(conditions: Conditions, asked: Floats, *, columns: int, visits: i
     rules = np.full((*shape, most), -1, np.int32)
     found = Found(rules, np.full(shape, -1, np.int64), np.full(shape, np.nan), np.zeros(1, np.int64))
     if len(conditions.sets):
-        search(conditions, asked, np.array([columns, most, visits, max(least, 1)], np.int64), float(doubt), found)
+        search(conditions, asked, np.array([columns, most, visits, max(least, 1)], np.int64), weigh, found)
     return found
 
 

@@ -42,12 +42,17 @@ def cuts(column: Column, values: Array, forest: Forest | None, position: int) ->
     """The places where a column may be cut, ascending.
 
     Args:
-        column: The column, numeric or a time.
+        column: The column; categories without an order have no such places.
         values: float64, what the training rows have there; missing ones are left out.
         forest: The model's trees, where they can be read: half of the cuts are then thresholds that split most training rows.
         position: The column's position in a row.
     """
+    category = column.kind == "categorical"
+    if category and not column.ordered:
+        return ()
     known = np.sort(values[np.isfinite(values)])
+    if category:
+        known, forest = known[(known >= 0) & (known < len(column.categories))], None
     met, counts = np.unique(known, return_counts=True)
     if len(met) < 2:
         return ()
@@ -66,6 +71,8 @@ def cuts(column: Column, values: Array, forest: Forest | None, position: int) ->
         room = len(chosen) < (_SPLITS if turn < trees else _MOST)
         if room and apart and beyond >= max(1.0, _LEAST * rows):
             chosen.append(gap)
+    if category:
+        return tuple(Cut(float(met[g]), below=True) for g in sorted(chosen))
     return tuple(_told(column, float(met[g]), float(met[g + 1])) for g in sorted(chosen))
 
 

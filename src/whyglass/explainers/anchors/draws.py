@@ -53,6 +53,9 @@ def inside(world: World, predicate: Predicate) -> Array:
         start = np.searchsorted(values, predicate.low, side="left" if predicate.low_closed else "right")
         stop = np.searchsorted(values, predicate.high, side="right" if predicate.high_closed else "left")
         return values[start:stop]
+    codes = predicate.codes
+    if codes and not predicate.missing and len(codes) == codes[-1] - codes[0] + 1:
+        return values[np.searchsorted(values, codes[0]) : np.searchsorted(values, codes[-1], side="right")]
     every = world.data.matrix[:, predicate.at]
     return every[predicate.mask(every)]
 

@@ -37,7 +37,7 @@ def explain(ask: Ask) -> Rules:
             none of which had a part in finding it); ``max_predicates`` (5 columns), ``exclude`` ("protected", or names of columns
             that no rule may speak of), ``rule`` (see ``given.read_rule``; scored in place of a search), and for a regression
             ``band``: the rule keeps the prediction within so much of the row's own (half a standard deviation of the predictions
-            of training rows when None).
+            of training rows when None); the ends are moved inwards, by less than a tenth of that, to numbers that can be read.
 
     Returns:
         One rule a row: the one of largest coverage found among those whose lower bound reaches the precision. Where there is none,
@@ -48,8 +48,8 @@ def explain(ask: Ask) -> Rules:
         InputError: If a parameter cannot be used, or the model was wrapped without rows.
         UnsupportedError: If a space is asked for that the model does not answer in.
 
-    Cost: 13,192 model rows once a model ("observational": up to 65,536), then at most ``budget`` draws a row, of all rows together in a
-    few large calls; a search of at most 20,000 rules as bit sets.
+    Cost: 21,384 model rows once a model ("observational": up to 65,536), then at most ``budget`` draws a row, of all rows together in a
+    few large calls; a search of at most 50,000 rules as bit sets.
     Paper: Ribeiro, Singh & Guestrin 2018, AAAI.
     """
     training_rows(ask.model)

@@ -24,7 +24,8 @@ def read_rule(given: Any, schema: Schema) -> tuple[Predicate, ...]:
     Args:
         given: A Rule, or a mapping from a column's name to a value (equal to it; None: missing), or to an operator with what it
             compares with: ("<", 40), ("<=", 40), (">", 40), (">=", 40), ("=", 40), ("between", 20, 40) with both ends inside,
-            ("in", ["Separated", "Divorced"]), ("is missing",).
+            ("in", ["Separated", "Divorced"]), ("is missing",). Of categories that have an order "<", "<=", ">", ">=" and "between"
+            compare too: ("<=", "High school").
         schema: The columns.
 
     Raises:
@@ -58,19 +59,39 @@ def _condition(at: int, column: Column, wanted: Any) -> Predicate:
     if len(values) != count:
         msg = f"{column.name}: {operator!r} compares with {count} value{'s' * (count > 1)}, {len(values)} given."
         raise InputError(msg)
-    return _category(at, column, operator, values[0]) if column.kind == "categorical" else _numeric(at, column, operator, values)
+    return _category(at, column, operator, values) if column.kind == "categorical" else _numeric(at, column, operator, values)
 
 
-def _category(at: int, column: Column, operator: str, wanted: Any) -> Predicate:
+def _category(at: int, column: Column, operator: str, values: tuple[Any, ...]) -> Predicate:
+    wanted = values[0]
     if operator not in ("=", "in"):
-        msg = f"{column.name} has categories, so {operator!r} says nothing of it. Use a category, or ('in', categories)."
-        raise InputError(msg)
+        return _run(at, column, operator, values)
     alone = operator == "=" or isinstance(wanted, str) or not isinstance(wanted, Iterable)
     codes = sorted({_code(column, name) for name in ((wanted,) if alone else tuple(wanted))})
     if not codes:
         msg = f"{column.name}: 'in' was given no category."
         raise InputError(msg)
     return Predicate(column, at, codes=tuple(codes))
+
+
+def _run(at: int, column: Column, operator: str, values: tuple[Any, ...]) -> Predicate:
+    """The categories on one side of another, or from one to another."""
+    if not column.ordered:
+        msg = f"{column.name} has categories without an order, so {operator!r} says nothing of it. Use a category, or ('in', categories)."
+        raise InputError(msg)
+    codes = [_code(column, value) for value in values]
+    low = {"<": 0, "<=": 0, ">": codes[0] + 1}.get(operator, codes[0])
+    high = {"<": codes[0] - 1, ">": len(column.categories) - 1, ">=": len(column.categories) - 1}.get(operator, codes[-1])
+    if low > high:
+        msg = (
+            f"{column.name}: no category satisfies {(operator, *values)!r}; in order they are {', '.join(map(column.write, _all(column)))}."
+        )
+        raise InputError(msg)
+    return Predicate(column, at, codes=tuple(range(low, high + 1)))
+
+
+def _all(column: Column) -> range:
+    return range(len(column.categories))
 
 
 def _code(column: Column, name: Any) -> int:

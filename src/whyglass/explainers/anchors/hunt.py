@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whyglass.core.rules import Predicate
+from whyglass.explainers.anchors.belief import Trial, chances
 from whyglass.explainers.anchors.bounds import fewest, lower, shown, upper
 from whyglass.explainers.anchors.candidates import Candidate, predicates, shelf, trimmed
 from whyglass.explainers.anchors.draws import Look, Seen, ask_about, under
@@ -20,32 +21,19 @@ from whyglass.explainers.anchors.world import Condition, World
 Array = NDArray[np.float64]
 Bits = NDArray[np.bool_]
 MISSES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.42, 0.35, 0.28, 0.22, 0.16, 0.1, 0.06, 0.03)  # of the candidates, in those that are permitted
-FIRST = (1, 4, 6, 8, 10, 12)  # those tried first
 NEAR = (0.5, 0.6, 0.7, 0.8, 0.9)  # of the precision, for the best rule where none is near it
-SECOND = (0.7, 0.55, 0.4, 0.2)  # misses of those tried then, now that it is known how far the table is off
-TRIED = (32, 48)  # draws a candidate, in the first and the second trial
-MOST_TRIED = 5  # candidates of the second trial
+TRIED = (4, 64)  # candidates that are tried before the first check, and draws each
 TRIAL_SHARE = 0.35  # of the draws that trials may use
-BELIEF = 120.0  # draws that the table's word counts for
 SPENT = (0.45, 0.25, 0.18, 0.12)  # of the permitted error, for the rules that are checked one after the other
-LOOKS = ((0.2, 0.25), (0.5, 0.3), (1.0, 0.45))  # after which part of a check's draws it may end, and that look's part of its error
-CHECK_SHARE = 0.8  # of the draws left that one check may use
-LOWER_END = 0.8  # of the permitted error that the lower end of an interval gets: it is the one that a rule is held to
+LOOKS = ((0.15, 0.03), (0.4, 0.12), (1.0, 0.85))  # after which part of a check's draws it may end, and that look's part of its error
+CHECK_SHARE = 0.9  # of the draws left that one check may use
+LOWER_END = 0.9  # of the permitted error that the lower end of an interval gets: it is the one that a rule is held to
 SMALL = 0.002  # coverage added to every candidate's, so that a rule for very few rows is still weighed by its chance
-SURE = 3.0  # power of the chance to pass: a check that fails costs draws too
-HOPE = 0.5  # standard errors that a check may lack, half way, of what it needs
+SURE = 1.5  # power of the chance to pass: a check that fails costs draws too
+HOPE = 0.5  # standard errors that a check may lack, on its way, of what it needs
 UNLIKELY = 0.03  # chance below which no further check is begun
 HELD_RULES = 4  # rules checked on held-out rows
 _LEAST_TRY = 8
-
-
-@dataclass(eq=False)
-class Trial:
-    """A candidate and what its trial draws said."""
-
-    candidate: Candidate
-    hits: int = 0
-    draws: int = 0
 
 
 @dataclass(eq=False)
@@ -101,9 +89,8 @@ class Case:
         left: Draws that it may still use.
         columns: The columns that its rule may speak of.
         late: Whether time ran out.
-        trials: Candidates that have or will get draws.
+        trials: The candidates.
         checks: Rules that were held to draws of their own.
-        ladder: Candidates for each of several shares of misses, fewer and fewer; those of largest coverage first.
     """
 
     row: int
@@ -116,7 +103,6 @@ class Case:
     late: bool = False
     trials: dict[tuple[Condition, ...], Trial] = field(default_factory=dict)
     checks: list[Check] = field(default_factory=list)
-    ladder: list[list[Candidate]] = field(default_factory=list)
 
     @property
     def best(self) -> Check | None:
@@ -140,10 +126,7 @@ def hunt(question: Question, world: World, cases: Sequence[Case]) -> None:
     if question.kind == "observational":
         _each(question, cases, lambda case: _hold_to_rows(question, world, case))
         return
-    budget = {id(case): case.left for case in cases}
-    _try(question, world, cases, budget, TRIED[0])
-    _each(question, cases, lambda case: _second(question, case))
-    _try(question, world, cases, budget, TRIED[1])
+    _try(question, world, cases)
     for spent in SPENT:
         _check(question, world, cases, question.error * spent)
 
@@ -163,101 +146,66 @@ def _each(question: Question, cases: Sequence[Case], work: Callable[[Case], None
 def _first(question: Question, world: World, case: Case) -> None:
     """The candidates that the table gives, and the rule without conditions where the model mostly says the same anyway."""
     laid = shelf(world, case.x, case.good, case.columns)
-    allowed = 1.0 - question.precision
-    case.ladder = laid.best([1.0 - miss * allowed for miss in MISSES], question.most)
-    case.ladder = [[trimmed(world, candidate, laid.packed.good) for candidate in step] for step in case.ladder]
-    base = case.base(world)
+    allowed, base = 1.0 - question.precision, case.base(world)
     if base >= question.precision:
         case.trials[()] = Trial(Candidate((), 1.0, base))
-    if not case.trials and not any(case.ladder):  # nothing will pass, so that one rule is enough to say how near it comes
-        near = [c for step in laid.best([part * question.precision for part in NEAR], question.most) for c in step]
-        case.ladder = [near[-1:]]
-    steps = range(len(case.ladder)) if question.kind == "observational" else FIRST
-    for step in steps:
-        for candidate in case.ladder[step][: 2 if question.kind == "observational" else 1] if step < len(case.ladder) else ():
-            case.trials.setdefault(candidate.rule, Trial(candidate))
-    if not case.trials:
-        case.trials = {c.rule: Trial(c) for c in case.ladder[0][:1]}
+    found = {c.rule: c for step in laid.best([1.0 - miss * allowed for miss in MISSES], question.most) for c in step}
+    for candidate in found.values():
+        short = trimmed(world, candidate, laid.packed.good)
+        case.trials.setdefault(short.rule, Trial(short))
+    if not case.trials:  # nothing will pass, so that one rule is enough to say how near it comes
+        near = [c for step in laid.best([part * question.precision for part in NEAR], question.most) for c in step][-1:]
+        case.trials = {c.rule: Trial(trimmed(world, c, laid.packed.good)) for c in near}
 
 
-def _second(question: Question, case: Case) -> None:
-    """More candidates, chosen by how far the table was off in the first trial."""
-    shift, allowed = _shift(case), 1.0 - question.precision
-    shares = [1.0 - miss * allowed for miss in MISSES]
-    for miss in SECOND:
-        wanted = _moved(1.0 - miss * allowed, -shift)
-        step = next((k for k, share in enumerate(shares) if share >= wanted), len(shares) - 1)
-        for candidate in case.ladder[step] if step < len(case.ladder) else ():
-            if sum(not trial.draws for trial in case.trials.values()) < MOST_TRIED:
-                case.trials.setdefault(candidate.rule, Trial(candidate))
-
-
-def _trial_draws(case: Case, budget: int, wanted: int) -> int:
-    """Draws for each candidate that has none yet."""
-    waiting = sum(not trial.draws for trial in case.trials.values())
-    spent = budget - case.left
-    room = int(TRIAL_SHARE * budget) - spent
-    return min(wanted, room // waiting) if waiting else 0
-
-
-def _try(question: Question, world: World, cases: Sequence[Case], budget: Mapping[int, int], wanted: int) -> None:
-    """Try the candidates that have no draws yet."""
+def _try(question: Question, world: World, cases: Sequence[Case]) -> None:
+    """Try the most promising candidates of every case on a few draws, which also tell how far the table is off."""
     looks, waiting = [], []
     for case in cases:
-        count = 0 if case.late else _trial_draws(case, budget[id(case)], wanted)
-        if count < _LEAST_TRY:
+        error = question.error * SPENT[0]
+        draws = int(CHECK_SHARE * case.left)
+        every = list(case.trials.values())
+        count = min(TRIED[1], int(TRIAL_SHARE * case.left) // max(1, min(TRIED[0], len(every))))
+        if case.late or count < _LEAST_TRY or not every:
             continue
-        for trial in case.trials.values():
-            if not trial.draws:
-                rule = predicates(trial.candidate.rule, world.data.schema)
-                looks.append(Look(under(world, rule, count, case.rng), case.goal))
-                waiting.append((case, trial))
-                case.left -= count
+        worth = _worth(question, case, every, draws, error * LOOKS[-1][1])
+        for at in np.argsort(-worth, kind="stable")[: TRIED[0]]:
+            rule = predicates(every[at].candidate.rule, world.data.schema)
+            looks.append(Look(under(world, rule, count, case.rng), case.goal))
+            waiting.append((case, every[at]))
+            case.left -= count
     for (case, trial), seen in zip(waiting, ask_about(question.ask, question.game, looks), strict=True):
         trial.hits, trial.draws = seen.hits, seen.draws
         case.late = case.late or not seen.draws
 
 
-def _moved(share: float, by: float) -> float:
-    """A share moved on the scale of its logarithmic odds."""
-    inner = min(max(share, 1e-4), 1.0 - 1e-4)
-    return 1.0 / (1.0 + math.exp(-(math.log(inner / (1.0 - inner)) + by)))
-
-
-def _shift(case: Case) -> float:
-    """How far the table is off for this case, in logarithmic odds; little is believed of few draws."""
-    tried = [t for t in case.trials.values() if t.draws]
-    if not tried:
-        return 0.0
-    draws = sum(t.draws for t in tried)
-    hits = sum(t.hits for t in tried)
-    told = sum(t.draws * t.candidate.share for t in tried)
-    odds = math.log((hits + 1.0) / (draws - hits + 1.0)) - math.log((told + 1.0) / (draws - told + 1.0))
-    return odds * draws / (draws + 100.0)
-
-
-def _most_promising(question: Question, case: Case, draws: int, error: float) -> Trial | None:
-    """The candidate of largest expected coverage among those not checked yet; None where none is likely enough to pass.
+def _worth(question: Question, case: Case, trials: Sequence[Trial], draws: int, error: float) -> Array:
+    """Coverage that a check of each candidate may be expected to add, its chance weighed up; 0 where it cannot or hardly will.
 
     Args:
         question: The question.
         case: The case.
+        trials: Candidates.
         draws: Draws that a check may use.
         error: Permitted probability that its last look misses.
     """
-    shift, needed = _shift(case), passing(draws, LOWER_END * error, question.precision)
-    best, most = None, 0.0
-    for trial in case.trials.values():
-        if any(check.trial is trial for check in case.checks):
-            continue
-        seen = BELIEF + trial.draws
-        middle = (BELIEF * _moved(trial.candidate.share, shift) + trial.hits) / seen
-        spread = math.sqrt(max(middle * (1.0 - middle), 1e-3) * (1.0 / seen + 1.0 / draws))
-        chance = 0.5 * (1.0 + math.erf((middle - needed) / (spread * math.sqrt(2))))
-        worth = (trial.candidate.coverage + SMALL) * chance**SURE
-        if worth > most and (chance > UNLIKELY or not case.checks):
-            best, most = trial, worth
-    return best
+    have = found(case, question.precision)
+    covers = np.array([t.candidate.coverage for t in trials])
+    chance = chances(trials, min(passing(draws, LOWER_END * error, question.precision), 1.0), draws)
+    worth = (covers - (have.coverage if have else 0.0) + SMALL) * chance**SURE
+    hopeless = chance <= UNLIKELY if case.checks else np.zeros(len(trials), np.bool_)
+    return np.where(hopeless | (covers <= (have.coverage if have else -1.0)), 0.0, worth)
+
+
+def _most_promising(question: Question, case: Case, draws: int, error: float) -> Trial | None:
+    """The candidate not checked yet whose check promises most; None where none is likely enough to pass. As for ``_worth``."""
+    checked = {id(check.trial) for check in case.checks}
+    every = list(case.trials.values())
+    if not every:
+        return None
+    worth = np.where([id(trial) in checked for trial in every], 0.0, _worth(question, case, every, draws, error))
+    best = int(np.argmax(worth))
+    return every[best] if worth[best] > 0 else None
 
 
 @lru_cache(maxsize=1024)
@@ -278,10 +226,10 @@ def least_draws(question: Question, error: float) -> int:
 
 
 def _check(question: Question, world: World, cases: Sequence[Case], error: float) -> None:
-    """Hold the most promising candidate of every case that has no rule yet to fresh draws."""
+    """Hold the most promising candidate of every case to fresh draws: one that covers more than the rule there is."""
     running: list[tuple[Case, Check, int]] = []
     for case in cases:
-        if case.late or found(case, question.precision) is not None:
+        if case.late:
             continue
         least = least_draws(question, error)
         draws = int(CHECK_SHARE * case.left) if CHECK_SHARE * case.left >= 2 * least else case.left
@@ -306,9 +254,10 @@ def _may_still_pass(question: Question, case: Case, check: Check, draws: int, er
     """Whether a check is neither passed nor nearly hopeless."""
     if case.late or check.met(question.precision):
         return False
-    needed = passing(draws, LOWER_END * error * LOOKS[-1][1], question.precision)
+    rest = draws - check.draws
+    needed = passing(draws, LOWER_END * error * LOOKS[-1][1], question.precision) * draws - check.hits
     spread = math.sqrt(check.share * (1.0 - check.share) / check.draws)
-    return check.share + HOPE * spread >= needed
+    return rest > 0 and needed <= rest * (check.share + HOPE * spread)
 
 
 def add(case: Case, check: Check, seen: Seen) -> None:

@@ -61,7 +61,7 @@ class Question:
         kind: "interventional" or "observational".
         most: Columns in a rule.
         left_out: Columns that no rule may speak of.
-        band: Half the width of the range of a regression; None for half a standard deviation.
+        band: Half the width of the range of a regression, whose ends are rounded inwards; None for half a standard deviation.
         rule: The user's own rule, or None to look for one.
     """
 
@@ -113,9 +113,36 @@ class Question:
             at = self.output if self.ask.target is not None else int(said.argmax())
             return Goal(model.outputs[at], at)
         value = float(said[self.output])
-        low, high = value - width, value + width
-        name = f"{model.outputs[self.output]} {write_number(low)} to {write_number(high)}"
-        return Goal(name, self.output, low, high, ranged=True)
+        low, high, words = readable(value, width, str(model.provenance.get("labels", {}).get("unit", "")))
+        return Goal(f"{model.outputs[self.output]} {words}", self.output, low, high, ranged=True)
+
+
+def readable(value: float, width: float, unit: str = "") -> tuple[float, float, str]:
+    """The range around a prediction with its ends moved inwards to numbers that a person can read, and how it is written.
+
+    Args:
+        value: The prediction.
+        width: Half the width of the range.
+        unit: A format such as "{} h" or "${}"; empty when numbers stand alone.
+
+    Returns:
+        Both ends, each less than a tenth of ``width`` inside, and the words.
+    """
+    form = unit if "{}" in unit else f"{{}} {unit}".strip()
+    tenth = math.log10(width / 10) if 0 < width < math.inf else math.nan
+    if not math.isfinite(tenth) or abs(value) > 1e15 * width:
+        return value - width, value + width, form.replace("{}", write_number(value))
+    power = math.floor(tenth + 1e-12)
+    step = max(part for part in (1.0, 2.0, 5.0) if part <= 10.0 ** (tenth - power) + 1e-9) * 10.0**power
+    places = max(0, -power)
+    ends = [round(turned(end / step) * step, places) for turned, end in ((math.ceil, value - width), (math.floor, value + width))]
+    if max(map(abs, ends)) < 1e-4:
+        words = [f"{end:.3g}" for end in ends]
+    else:
+        words = [f"{end + 0.0:,.{places}f}".replace("-", "\N{MINUS SIGN}") for end in ends]
+    if form.startswith("{}"):
+        return ends[0], ends[1], form.replace("{}", " to ".join(words))
+    return ends[0], ends[1], " to ".join(form.replace("{}", word) for word in words)
 
 
 def read(ask: Ask) -> Question:

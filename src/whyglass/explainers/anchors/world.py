@@ -18,6 +18,8 @@ Array = NDArray[np.float64]
 Bits = NDArray[np.bool_]
 SEARCHED = 8192  # training rows that rules are looked for in
 POOLED = 5000  # as LIME, which shares them
+MIXED = 8192  # rows of which only a part of the columns is redrawn, as under a rule
+PARTS = (0.3, 0.9)  # least and largest such part
 CHECKED = 65_536  # training rows asked about where rules are checked on training rows
 LOWER, UPPER, WHOLE = 0, 1, 2
 
@@ -29,14 +31,16 @@ class Condition:
     Attributes:
         column: Position of the column.
         side: ``LOWER``, ``UPPER`` or ``WHOLE``.
-        cut: The cut, for an end.
-        code: The category, NaN for missing; for ``WHOLE``.
+        cut: The cut, for an end; of an ordered category a cut between its codes.
+        code: The category, -1 for missing; for ``WHOLE``.
+        categories: How many the column has, for an end of an ordered one; others than these satisfy neither end.
     """
 
     column: int
     side: int
     cut: Cut | None = None
     code: int = -1
+    categories: int = 0
 
     def mask(self, matrix: Array) -> Bits:
         """Which rows satisfy it."""
@@ -44,9 +48,10 @@ class Condition:
         if self.cut is None:
             return np.asarray(np.isnan(values) if self.code < 0 else values == self.code)
         with np.errstate(invalid="ignore"):
+            known = (values >= 0) & (values < self.categories) if self.categories else True
             if self.side == UPPER:
-                return np.asarray(values <= self.cut.at if self.cut.below else values < self.cut.at)
-            return np.asarray(values > self.cut.at if self.cut.below else values >= self.cut.at)
+                return np.asarray((values <= self.cut.at if self.cut.below else values < self.cut.at) & known)
+            return np.asarray((values > self.cut.at if self.cut.below else values >= self.cut.at) & known)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +65,7 @@ class World:
         first: How many of them are training rows.
         held: float64 (rows, columns), training rows that rules are checked on; none where rules are checked on draws.
         held_said: float64 (rows, outputs).
-        cuts: Per column where it may be cut.
+        cuts: Per column where it may be cut; none for categories without an order.
         ordered: Per column its known values, ascending; what values inside a rule are drawn from.
         problem: What the model did with rows it could not answer; empty when it answered all.
         whole: Whether time sufficed to ask about all of them.
@@ -146,11 +151,14 @@ def _made(ask: Ask, game: Game, kind: str) -> World:
         pool, _ = pool_of(replace(ask, seed=0), game, POOLED)
         table, spoken = np.concatenate([table, pool.rows]), np.concatenate([spoken, pool.said])
         whole, problem = whole and pool.whole, problem or pool.problem
+        mixed = _mixed(data.matrix, MIXED)
+        more, trouble, done = said_of(ask, game, mixed, share=0.3)
+        table, spoken = np.concatenate([table, mixed[:done]]), np.concatenate([spoken, more[:done]])
+        whole, problem = whole and done == MIXED, problem or trouble
     after = model.counter.snapshot()
     forest = model.trees() if "trees" in model.can else None
-    numeric = [column.kind != "categorical" for column in data.schema.columns]
     ordered = tuple(np.sort(v[~np.isnan(v)]) for v in data.matrix.T)
-    places = tuple(cuts(column, data.matrix[:, j], forest, j) if numeric[j] else () for j, column in enumerate(data.schema.columns))
+    places = tuple(cuts(column, data.matrix[:, j], forest, j) for j, column in enumerate(data.schema.columns))
     return World(
         data=data,
         table=table,
@@ -164,3 +172,11 @@ def _made(ask: Ask, game: Game, kind: str) -> World:
         whole=whole,
         calls=(after[0] - before[0], after[1] - before[1]),
     )
+
+
+def _mixed(matrix: Array, count: int) -> Array:
+    """Training rows with a part of their columns redrawn, each on its own: float64 (count, columns)."""
+    rng = np.random.default_rng(0)
+    part = rng.uniform(*PARTS, size=(count, 1))
+    fresh = np.take_along_axis(matrix, rng.integers(0, len(matrix), (count, matrix.shape[1])), axis=0)
+    return np.where(rng.random((count, matrix.shape[1])) < part, fresh, matrix[rng.integers(0, len(matrix), count)])
