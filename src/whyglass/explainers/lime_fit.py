@@ -154,10 +154,11 @@ def _solve(sums: Sums, most: int | None) -> tuple[Array, Array, Bits]:
         some = np.nonzero(kept)[2].reshape(*kept.shape[:2], most)
         left = sums.gram[np.arange(cases)[:, None, None, None], some[..., :, None], some[..., None, :]] + RIDGE * np.eye(most)
         found = np.linalg.solve(left, np.take_along_axis(sums.cross, some, axis=2)[..., None])[..., 0]
-        values: Array = np.zeros(kept.shape)
+        values = np.zeros(kept.shape)
         np.put_along_axis(values, some, found, axis=2)
     else:
-        values = np.linalg.solve(sums.gram + RIDGE * np.eye(columns), sums.cross.transpose(0, 2, 1)).transpose(0, 2, 1)
+        whole = np.linalg.solve(sums.gram + RIDGE * np.eye(columns), sums.cross.transpose(0, 2, 1))
+        values = np.asarray(whole.transpose(0, 2, 1), np.float64)
     base = sums.mean - np.einsum("ca,cka->ck", sums.share, values)
     return np.asarray(values), np.asarray(base), np.asarray(kept)
 
