@@ -9,8 +9,8 @@ test("the strongest are the largest that are not zero, ties in their order", () 
 });
 
 test("a direction counts where its interval leaves out zero and it is not slight", () => {
-  assert.deepEqual(sure([1, 0.5, 0.009, -1], [0.6, 0.1, 0, NaN]), [false, true, false, false]);
-  assert.deepEqual(sure([1, 0.009, -0.011], null), [true, false, true]);
+  assert.deepEqual(sure([1, 0.5, 0.01, -1, 0], [0.6, 0.1, 0, NaN, 0]), [false, true, true, false, false]);
+  assert.deepEqual(sure([1, 0.049, -0.051], null, 0.05), [true, false, true]);
 });
 
 test("counts are those of a plain count", () => {
@@ -26,7 +26,7 @@ test("counts are those of a plain count", () => {
     const both = [...a].filter((j) => b.has(j));
     const found = agree(one, two, [null, se], k);
     assert.deepEqual([found.k, found.shared, found.same], [Math.min(a.size, b.size), both.length, both.filter((j) => one[j] > 0 === two[j] > 0).length]);
-    assert.deepEqual(found.opposite, Array.from(one.keys()).filter((j) => one[j] * two[j] < 0 && Math.abs(two[j]) > 1.959964 * se[j]));
+    assert.deepEqual(found.opposite, Array.from(one.keys()).filter((j) => one[j] * two[j] < 0 && Math.abs(two[j]) > 1.959964 * se[j] && [one, two].every((v) => Math.abs(v[j]) >= 0.05 * Math.max(...v.map(Math.abs)))));
   }
 });
 

@@ -23,7 +23,7 @@ def by_hand(one, two, se_one, se_two, k):
         return [j for j in order if values[j] != 0]
 
     def sure(values, errors, j):
-        return abs(values[j]) >= 0.01 * max(map(abs, values)) and (errors is None or abs(values[j]) > Z95 * errors[j])
+        return abs(values[j]) >= 0.05 * max(map(abs, values)) and (errors is None or abs(values[j]) > Z95 * errors[j])
 
     first, second = strongest(one), strongest(two)
     shared = [j for j in first if j in second]
@@ -87,7 +87,7 @@ def test_directions_within_their_errors_are_not_opposite():
     assert opposite(one, two).tolist() == [[True, False]]
     assert opposite(one, two, (wide, None)).tolist() == [[False, False]]
     assert opposite(one, two, (None, unknown)).tolist() == [[False, False]]
-    assert opposite(np.array([[1.0, 0.009]]), np.array([[1.0, -1.0]])).tolist() == [[False, False]], "too slight to speak of"
+    assert opposite(np.array([[1.0, 0.049]]), np.array([[1.0, -1.0]])).tolist() == [[False, False]], "too slight to speak of"
 
 
 @pytest.fixture(scope="module")

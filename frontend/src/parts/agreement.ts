@@ -3,7 +3,7 @@
 import { ranks } from "./stats";
 
 const Z95 = 1.959964;
-const SLIGHT = 0.01;
+const SLIGHT = 0.05;
 
 export interface Agreement {
   /** How many of the strongest were compared: fewer than asked where fewer values are not zero. */
@@ -28,10 +28,10 @@ export function strongest(values: Values, k: number): number[] {
     .filter((j) => values[j] !== 0);
 }
 
-/** Whether a value's 95% interval leaves out zero and it is at least a hundredth of the largest; errors may be null (exact) or NaN (unknown). */
-export function sure(values: Values, errors: Values | null): boolean[] {
-  const least = SLIGHT * Math.max(...Array.from(values, Math.abs), 0);
-  return Array.from(values, (v, j) => Math.abs(v) >= least && (errors === null || Math.abs(v) > Z95 * errors[j]));
+/** Whether a value's 95% interval leaves out zero, and it is at least this share of the largest; errors may be null (exact) or NaN (unknown). */
+export function sure(values: Values, errors: Values | null, share = 0): boolean[] {
+  const least = share * Math.max(...Array.from(values, Math.abs), 0);
+  return Array.from(values, (v, j) => v !== 0 && Math.abs(v) >= least && (errors === null || Math.abs(v) > Z95 * errors[j]));
 }
 
 function spearman(one: Values, two: Values): number {
@@ -51,7 +51,7 @@ export function agree(one: Values, two: Values, errors: readonly [Values | null,
   const first = strongest(one, k);
   const second = strongest(two, k);
   const shared = first.filter((j) => second.includes(j));
-  const [a, b] = [sure(one, errors[0]), sure(two, errors[1])];
+  const [a, b] = [sure(one, errors[0], SLIGHT), sure(two, errors[1], SLIGHT)];
   return {
     k: Math.min(first.length, second.length),
     shared: shared.length,

@@ -18,7 +18,7 @@ Bits = NDArray[np.bool_]
 Counts = NDArray[np.int64]
 
 Z95 = 1.959964
-SLIGHT = 0.01  # share of the largest value of a row below which a direction is not spoken of
+SLIGHT = 0.05  # share of the largest value of a row below which a direction is not spoken of
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ def compare(one: Array, two: Array, errors: tuple[Array | None, Array | None] = 
 def opposite(one: Array, two: Array, errors: tuple[Array | None, Array | None] = (None, None)) -> Bits:
     """Features that point in opposite ways: bool (rows, features).
 
-    Both 95% intervals must leave out zero, and both values be at least a hundredth of the largest of their row.
+    Both 95% intervals must leave out zero, and both values be at least a twentieth of the largest of their row.
     """
     found: Bits = (np.sign(one) * np.sign(two) < 0) & _sure(one, errors[0]) & _sure(two, errors[1])
     return found

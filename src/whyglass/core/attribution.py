@@ -142,7 +142,7 @@ class Attribution(Explanation):
             values are not zero), ``shared`` (how many of the k strongest are so in both), ``same_sign`` (how many of the shared
             point the same way), ``rank_correlation`` (Spearman's, of the sizes of all columns; NaN where one side's are equal),
             ``opposite`` (columns that point in opposite ways although both 95% intervals leave out zero and both values are at
-            least a hundredth of the row's largest), and status.
+            least a twentieth of the row's largest), and status.
 
         Raises:
             InputError: If the results do not belong together.

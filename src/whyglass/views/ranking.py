@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -141,27 +143,29 @@ def svg(result: Attribution, row: int = 0, output: int = -1) -> str:
     points = result.space == "probability" or (importance or {}).get("metric") == "share wrong"
     low, high = float(min(0.0, (values - errors)[order].min(initial=0.0))), float(max(0.0, (values + errors)[order].max(initial=0.0)))
     scale = _Scale(low, high)
+    write = _writer(float(np.abs(values).max(initial=0.0)), points)
     bars = [_Bar(facts[j]["title"], float(values[j]), float(errors[j]), importance is None) for j in order]
-    body = "".join(_drawn(bar, k, scale, points) for k, bar in enumerate(bars))
+    body = "".join(_drawn(bar, k, scale, write(bar.value)) for k, bar in enumerate(bars))
     foot = TOP + ROW * len(order)
     left = len(values) - len(order)
     note = f'<text class="q" x="16" y="{foot + 16}">{left} more are not drawn.</text>' if left else ""
     line = f'<path class="l" d="M{scale(0.0):.1f} {TOP - 6}V{foot}"/>'
-    return _page(_head(result, row, output, importance), line + body + note, foot + (26 if left else 10), _unit(result, points, importance))
+    head, unit = _head(result, row, output, importance), _unit(result, (row, output), points, importance)
+    return _page(head, line + body + note, foot + (26 if left else 10), unit)
 
 
 def _head(result: Attribution, row: int, output: int, importance: dict[str, Any] | None) -> str:
     if importance is not None:
         base = "" if importance["base"] is None else f", {write_number(importance['base'])} as it is"
         return f"How much worse the {importance['metric']} gets when a fact says nothing{base}; {importance['rows']:,} rows"
-    fit = float(fit_of(result)[row, output])
-    explained = "" if np.isnan(fit) else f"; adding up explains {100 * max(0.0, fit):.0f}% of what the model does there"
-    return f"{result.output_names[output]}: what keeping a fact goes with around row {row}{explained}"
+    return f"{result.output_names[output]}: what keeping a fact goes with around row {row}"
 
 
-def _unit(result: Attribution, points: bool, importance: dict[str, Any] | None) -> str:
+def _unit(result: Attribution, place: tuple[int, int], points: bool, importance: dict[str, Any] | None) -> str:
+    fit = np.nan if importance is not None else float(fit_of(result)[place])
+    explained = "" if np.isnan(fit) else f" Adding them up explains {100 * max(0.0, fit):.0f}% of what the model does there."
     unit = "percentage points" if points else "units of the loss" if importance else f"{result.space} units"
-    return f"In {unit}" + ("." if result.std_errors is None else "; whiskers hold 95%.")
+    return f"In {unit}" + ("." if result.std_errors is None else "; whiskers hold 95%.") + explained
 
 
 class _Scale:
@@ -187,7 +191,18 @@ class _Bar:
         return "u" if self.value > 0 else "d"
 
 
-def _drawn(bar: _Bar, at: int, scale: _Scale, points: bool) -> str:
+def _writer(most: float, points: bool) -> Callable[[float], str]:
+    """How values are written: all to one place, at which the largest has three digits."""
+    places = 1 if points else max(0, min(12, 2 - math.floor(math.log10(most)))) if most > 0 else 0
+
+    def write(value: float) -> str:
+        text = f"{abs(100 * value if points else value):,.{places}f}"
+        return ("\N{PLUS-MINUS SIGN}" if not float(text.replace(",", "")) else "+" if value > 0 else "\N{MINUS SIGN}") + text
+
+    return write
+
+
+def _drawn(bar: _Bar, at: int, scale: _Scale, written: str) -> str:
     y, value, error = TOP + ROW * at, bar.value, bar.error
     x0, x1 = sorted((scale(0.0), scale(value)))
     whisker, end = "", max(x0, x1)
@@ -195,8 +210,6 @@ def _drawn(bar: _Bar, at: int, scale: _Scale, points: bool) -> str:
         left, right = scale(value - error), scale(value + error)
         whisker = f'<path class="e" d="M{left:.1f} {y + 7}H{right:.1f}M{left:.1f} {y + 4}v6M{right:.1f} {y + 4}v6"/>'
         end = max(end, right)
-    size = 100 * value if points else value
-    written = f"{size:+.1f}".replace("-", "\N{MINUS SIGN}") if points else ("+" if value > 0 else "") + write_number(value)
     name = bar.title if len(bar.title) <= 34 else f"{bar.title[:33]}\N{HORIZONTAL ELLIPSIS}"
     return (
         f'<text class="s" x="16" y="{y + 11}">{escape(name)}</text>'

@@ -118,6 +118,39 @@ def wrong(folder):
     return view
 
 
+def alone(folder, method, rows=6, **params):
+    """One result on its own, of a model that can be asked."""
+    import whyglass as wg
+
+    X, y = census(640)
+    model = wg.wrap(boosted(X[40:], y[40:]), X[40:], y[40:], protected=["Gender", "Ethnicity"])
+    view = wg.show(wg.explain(model, X[:rows], method=method, **params))
+    Trace(folder, view)
+    return view
+
+
+def beside(folder):
+    """Contributions and LIME of the same rows, given together; a report of it travels without the model."""
+    import whyglass as wg
+
+    X, y = census(640)
+    model = wg.wrap(boosted(X[40:], y[40:]), X[40:], y[40:])
+    why, lime = (wg.explain(model, X[:40], method=method, space="probability") for method in ("shap", "lime"))
+    view = wg.show(why, lime, embed_model=False)
+    Trace(folder, view)
+    return view
+
+
+def importance(folder):
+    """What predictions lose when a fact says nothing."""
+    import whyglass as wg
+
+    X, y = census(640)
+    view = wg.show(wg.explain(wg.wrap(boosted(X, y), X, y), X[:200], y=y[:200], method="permutation"))
+    Trace(folder, view)
+    return view
+
+
 def everything(folder):
     """All census rows."""
     import whyglass as wg
@@ -158,6 +191,9 @@ SCENES = {
     "together": together,
     "groups": groups,
     "wrong": wrong,
+    "lime": lambda folder: alone(folder, "lime"),
+    "importance": importance,
+    "beside": beside,
     "everything": everything,
     "opaque": opaque,
 }
