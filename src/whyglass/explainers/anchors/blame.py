@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from whyglass.core.ask import DEFAULT_EVALUATIONS
 from whyglass.core.rules import Predicate, Rule
 from whyglass.core.schema import write_number
@@ -36,7 +38,7 @@ def reasons(question: Question, world: World, cases: Sequence[Case]) -> dict[int
         else:
             open_cases.append(case)
     without = _left_out(question, world, open_cases)
-    near = {case.row: _near(question, case) for case in open_cases if case.row not in without}
+    near = {case.row: _near(question, case) or _strange(world, case) for case in open_cases if case.row not in without}
     mixed = _mixed(question, world, [case for case in open_cases if case.row not in without and not near[case.row]])
     for case in open_cases:
         why = without.get(case.row) or near.get(case.row) or mixed.get(case.row) or _imbalance(question, world, case)
@@ -47,6 +49,8 @@ def reasons(question: Question, world: World, cases: Sequence[Case]) -> dict[int
 def _plain(question: Question, world: World, case: Case) -> str:
     """Reasons that need no further look."""
     model = question.ask.model
+    if question.kind == "observational" and len(world.data) < 2:
+        return f"rules are looked for in some {model.rows_are} and checked on others, and there is only one row"
     if not len(world.table) or not world.said.size:
         return "the time budget ran out before the model could be asked about training rows"
     if case.late:
@@ -55,12 +59,16 @@ def _plain(question: Question, world: World, case: Case) -> str:
         return f"the model could not answer about training rows: {world.problem}"
     if not case.goal.met(world.said).any():
         return f"the model says {case.goal.name} for none of the {world.first:,} {model.rows_are} asked about"
-    least = least_draws(question, question.error * SPENT[0])
-    budget = _budget(question)
+    return _too_small(question, case)
+
+
+def _too_small(question: Question, case: Case) -> str:
+    """Whether the budget cannot show the precision whatever comes out."""
+    least, budget = least_draws(question, question.error * SPENT[0]), _budget(question)
     if question.kind == "interventional" and not case.checks and case.left < least:
         return (
             f"a budget of {budget:,} draws is too small: a precision of {write_number(question.precision)} takes at least "
-            f"{least:,} of them to show with confidence {write_number(question.confidence)}, and trials before that"
+            f"{least:,} of them to show with confidence {write_number(question.confidence)}"
         )
     return ""
 
@@ -75,6 +83,22 @@ def _best(question: Question, case: Case) -> str:
     told = "rule" if best.predicates else "attempt, without any condition,"
     looks = f"{best.draws:,} {'draws' if question.kind == 'interventional' else 'held-out rows'}{silent}"
     return f"the best {told} holds in {percent(best.share)} of {looks} ({low:.2f} to {high:.2f}, {question.precision:g} was asked); "
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+
+
+def _strange(world: World, case: Case) -> str:
+    """Columns that no condition can hold, because no training row has what the case has there."""
+    none = []
+    for j in case.columns:
+        column, value = world.data.schema[j], float(case.x[j])
+        if np.isnan(value) and not np.isnan(world.data.matrix[:, j]).any():
+            none.append(f"{column.title}, which is missing here and in no training row")
+        elif column.kind == "categorical" and not np.isnan(value) and not (world.ordered[j] == value).any():
+            none.append(f"{column.title}, whose category here is in no training row")
+    return f"no condition can hold {_listed(none)}" if none else ""
 
 
 def _near(question: Question, case: Case) -> str:
@@ -106,7 +130,7 @@ def _left_out(question: Question, world: World, cases: Sequence[Case]) -> dict[i
         needed = [] if check is None else [p for p in check.predicates if p.at in question.left_out]
         if check is not None and needed:
             rule = Rule(check.predicates, case.goal.name, check.share, check.interval, question.kind, check.coverage, met=True)
-            names = " and ".join(p.column.title for p in needed)
+            names = _listed([p.column.title for p in needed])
             out[case.row] = f"no rule holds without {names}, left out here; with it: {rule} ({percent(check.share)})"
     return out
 
@@ -157,7 +181,7 @@ def _imbalance(question: Question, world: World, case: Case) -> str:
     base = case.base(world)
     rows = question.ask.model.rows_are
     few = "one condition is too little" if question.most == 1 else f"{question.most} conditions are too few"
-    if base < 0.5:
+    if base < 0.45:
         return (
             f"the model says {case.goal.name} for {percent(base)} of {rows} only, so that every column left free pulls away from it, "
             f"and {few} to hold it"

@@ -140,7 +140,7 @@ def _stream(seed: int, x: Array) -> np.random.Generator:
 
 def _rules(question: Question, world: World, cases: Sequence[Case], own: dict[int, Array]) -> dict[int, Rule]:
     """The rules of some cases, hunted together."""
-    other = {case.row: _says_other(question, case.goal, own[case.row]) for case in cases}
+    other = {case.row: _says_other(question, world, case.goal, own[case.row]) for case in cases}
     hunted = [case for case in cases if not other[case.row] and case.goal.met(world.said).any()]
     hunt(question, world, hunted)
     passed = {case.row: found(case, question.precision) for case in hunted}
@@ -153,12 +153,14 @@ def _rules(question: Question, world: World, cases: Sequence[Case], own: dict[in
     return made
 
 
-def _says_other(question: Question, goal: Goal, said: Array) -> str:
+def _says_other(question: Question, world: World, goal: Goal, said: Array) -> str:
     """Where another output was asked about than the one predicted."""
     if goal.met(said[None, :])[0]:
         return ""
-    name = question.ask.model.outputs[int(said.argmax())]
-    return f"the model says {name} of this row, so no rule that is true of it is one for {goal.name}"
+    model = question.ask.model
+    never = len(world.said) > 0 and not goal.met(world.said).any()
+    also = f"; it says {goal.name} for none of the {world.first:,} {model.rows_are} asked about either" if never else ""
+    return f"the model says {model.outputs[int(said.argmax())]} of this row, so no rule that is true of it is one for {goal.name}{also}"
 
 
 def _rule(question: Question, world: World, case: Case, check: Check, *, met: bool, reason: str) -> Rule:

@@ -34,6 +34,7 @@ HOPE = 0.5  # standard errors that a check may lack, on its way, of what it need
 UNLIKELY = 0.03  # chance below which no further check is begun
 HELD_RULES = 4  # rules checked on held-out rows
 _LEAST_TRY = 8
+_NONE = 1e-12  # stands for no chance at all, so that one candidate is still tried to say how near it comes
 
 
 @dataclass(eq=False)
@@ -165,7 +166,8 @@ def _try(question: Question, world: World, cases: Sequence[Case]) -> None:
         error = question.error * SPENT[0]
         draws = int(CHECK_SHARE * case.left)
         every = list(case.trials.values())
-        count = min(TRIED[1], int(TRIAL_SHARE * case.left) // max(1, min(TRIED[0], len(every))))
+        room = min(int(TRIAL_SHARE * case.left), case.left - 2 * least_draws(question, error))
+        count = min(TRIED[1], room // max(1, min(TRIED[0], len(every))))
         if case.late or count < _LEAST_TRY or not every:
             continue
         worth = _worth(question, case, every, draws, error * LOOKS[-1][1])
@@ -191,7 +193,7 @@ def _worth(question: Question, case: Case, trials: Sequence[Trial], draws: int, 
     """
     have = found(case, question.precision)
     covers = np.array([t.candidate.coverage for t in trials])
-    chance = chances(trials, min(passing(draws, LOWER_END * error, question.precision), 1.0), draws)
+    chance = np.maximum(chances(trials, min(passing(draws, LOWER_END * error, question.precision), 1.0), draws), _NONE)
     worth = (covers - (have.coverage if have else 0.0) + SMALL) * chance**SURE
     hopeless = chance <= UNLIKELY if case.checks else np.zeros(len(trials), np.bool_)
     return np.where(hopeless | (covers <= (have.coverage if have else -1.0)), 0.0, worth)
