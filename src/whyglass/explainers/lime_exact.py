@@ -41,11 +41,14 @@ def explain(ask: Ask) -> Attribution:
     task = task_of(replace(ask, space=space))
     found, ready = blank(task), ready_of(model)
     said: dict[str, object] = {"kernel": "trees walked once a case", "drawn": 0}
-    draws = None
-    if len(task.rows) and not task.few(task.draws):
+    draws, reason = None, task.few(task.draws)
+    if len(task.rows) and not reason:
         pool, _ = pool_of(task.ask, task.game, task.draws)
-        if pool.usable.any():
+        reason = pool.problem
+        if not reason:
             draws, said["for r2"] = task.table(pool.codes, pool.said), len(pool)
+    if reason:
+        said["no r2"] = reason
 
     def block(rows: Rows) -> None:
         some = surrogates(ready, task, rows)

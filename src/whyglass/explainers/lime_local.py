@@ -21,7 +21,7 @@ def explain(task: Task) -> Attribution:
     """Fit every row on its own draws; the random numbers behind them are the same for all rows, so that rows can be compared."""
     found = blank(task)
     reason = task.few(task.draws)
-    if reason:
+    if reason or not len(task.rows):
         task.status.update(dict.fromkeys(task.rows.tolist(), reason))
         return result(task, found, {"drawn": 0})
     normal, drawn = _noise(task)

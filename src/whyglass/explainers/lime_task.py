@@ -75,7 +75,8 @@ class Task:
         least = 2 * (self.columns + 2)
         if draws >= least:
             return ""
-        return f"{draws:,} perturbations are too few to tell {self.columns} columns apart; at least {least:,} are needed"
+        counted = "1 perturbation is" if draws == 1 else f"{draws:,} perturbations are"
+        return f"{counted} too few to tell {self.columns} columns apart; at least {least:,} are needed"
 
 
 def task_of(ask: Ask) -> Task:
