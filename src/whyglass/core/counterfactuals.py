@@ -30,8 +30,8 @@ class Counterfactual:
         valid: Whether the model, asked about this very row, says what was wanted.
         proven: Whether no nearer row exists under the constraints on the grid of values seen in training.
         gap: How much nearer an undiscovered one could be, in units of distance; 0 when proven, inf when nothing is known.
-        plausibility: A share and what it is a share of, in words: "of the trees put it in one leaf with the same training row" (1
-            in a live region), or "of the training rows lie in thinner surroundings".
+        plausibility: A share and what it is a share of, in words: "of the trees put it in one leaf with the same training row", or
+            "of the training rows lie in thinner surroundings".
         schema: The columns.
         frame: The caller's kind of frame.
     """
@@ -90,7 +90,7 @@ class Counterfactuals(Explanation):
         output_names: Names of the entries of ``prediction``.
         constraints: What was held fixed or bounded, in words, one entry a constraint.
         status: One entry a row: "ok", or why it could not be asked about.
-        background_note: What the grid of values and the measure of distance come from, in words.
+        background_note: What the grid of values and the measure of distance come from, and what counts as plausible, in words.
     """
 
     ROW_FIELDS: ClassVar[tuple[str, ...]] = ("cases", "notes", "dataset", "status")

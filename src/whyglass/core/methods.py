@@ -139,7 +139,7 @@ METHODS = (
         },
         laws=frozenset({"seeded", "batch_is_rows", "wire"}),
         cost="Trees: at most 16 boxes of cells for each evaluation of the budget, a model call or two; else ``budget`` model rows a row.",
-        citation="Brughmans et al. 2023 (NICE); Parmentier & Vidal 2021 (OCEAN); live regions after Carreira-Perpinan & Hada 2023 (LIRE).",
+        citation="Brughmans et al. 2023 (NICE); Parmentier & Vidal 2021 (OCEAN); Carreira-Perpinan & Hada 2023; Breiman 2001 (proximity).",
         summary="The nearest rows for which the model says what is wanted, under hard constraints; proven nearest for tree ensembles.",
     ),
     Row(

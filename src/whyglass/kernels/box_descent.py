@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from whyglass.kernels.box_company import has_company
 from whyglass.kernels.box_parts import Problem, Work, broken_clause, is_dead, worst_demand
 from whyglass.kernels.jit import compiled, inlined
 
@@ -12,8 +13,10 @@ _LOOKS = 64  # cells tried between a column's own and its present one
 
 @compiled
 def is_wanted(problem: Problem, work: Work) -> bool:
-    """Whether the point under work meets every demand and clause and is not dead."""
-    return bool(broken_clause(problem, work.at) < 0 and worst_demand(problem, work) < 0 and not is_dead(problem, work.at))
+    """Whether the point under work meets every demand and clause, is not dead and has company."""
+    if broken_clause(problem, work.at) >= 0 or worst_demand(problem, work) >= 0:
+        return False
+    return bool(not is_dead(problem, work.at) and has_company(problem, work))
 
 
 @inlined
@@ -40,21 +43,38 @@ def _back(problem: Problem, work: Work, column: int) -> int:
         step = max(1, abs(span) // _LOOKS) * (1 if span > 0 else -1)
     cell = own
     while cell != now:
-        if move_price(problem, column, cell) < np.inf:
-            work.at[column] = cell
-            if is_wanted(problem, work):
-                break
+        if _is_wanted_at(problem, work, column, cell):
+            break
         if not number or own < 0 or abs(now - cell) <= abs(step):
             cell = now
             break
         cell += step
-    work.at[column] = now
     return int(cell)
+
+
+@inlined
+def _is_wanted_at(problem: Problem, work: Work, column: int, cell: int) -> bool:
+    """Whether the point under work stays wanted with another cell in one column."""
+    if not move_price(problem, column, cell) < np.inf:
+        return False
+    now = work.at[column]
+    work.at[column] = cell
+    fine = is_wanted(problem, work)
+    work.at[column] = now
+    return fine
+
+
+@inlined
+def _price_of_point(problem: Problem, work: Work) -> float:
+    total = 0.0
+    for column in range(work.at.shape[0]):
+        total += move_price(problem, column, work.at[column])
+    return total
 
 
 @compiled
 def descend(problem: Problem, work: Work) -> float:
-    """Revert ``work.at`` greedily, the largest saving first, until no single revert keeps it wanted.
+    """Revert ``work.at`` greedily until no single revert keeps it wanted: whole columns first, the largest saving first, then parts.
 
     Returns:
         What the point costs then; inf when it was not wanted to begin with.
@@ -62,20 +82,24 @@ def descend(problem: Problem, work: Work) -> float:
     columns = work.at.shape[0]
     if not is_wanted(problem, work):
         return np.inf
+    whole = True
     while True:
         most, chosen, cell = 0.0, -1, 0
         for column in range(columns):
             now = move_price(problem, column, work.at[column])
-            if now == 0.0:
+            if now <= most:
                 continue
-            back = _back(problem, work, column)
+            back = problem.case.own[column]
+            if not whole:
+                back = _back(problem, work, column)
+            elif not _is_wanted_at(problem, work, column, back):
+                continue
             saved = now - move_price(problem, column, back)
             if saved > most:
                 most, chosen, cell = saved, column, back
-        if chosen < 0:
+        if chosen >= 0:
+            work.at[chosen] = cell
+        elif not whole:
             break
-        work.at[chosen] = cell
-    total = 0.0
-    for column in range(columns):
-        total += move_price(problem, column, work.at[column])
-    return total
+        whole = whole and chosen >= 0
+    return _price_of_point(problem, work)

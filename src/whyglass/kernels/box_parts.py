@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from whyglass.kernels.box_steps import CUT, FEATURE, GONE, LEFT, RIGHT, SET, Regions, Steps, land
+from whyglass.kernels.box_steps import CUT, FEATURE, GONE, LEAF, LEFT, RIGHT, SET, Regions, Steps, land
 from whyglass.kernels.forest import Floats, Ints
 from whyglass.kernels.jit import compiled, inlined
-from whyglass.kernels.leaf_boxes import Longs, Words
+from whyglass.kernels.leaf_boxes import Flags, Longs, Words
 
 
 class Case(NamedTuple):
@@ -59,15 +59,27 @@ class Wanted(NamedTuple):
     bounded: Longs
 
 
+class Company(NamedTuple):
+    """The training rows of which one must share leaves with a point.
+
+    Attributes:
+        leaves: int32 (rows, trees), the leaf that each falls into.
+        least: int64 (1,), in how many trees; 0 where it does not matter.
+    """
+
+    leaves: Ints
+    least: Longs
+
+
 class Problem(NamedTuple):
-    """One search: ``dead`` are points (rows of cells) that are not to be found; ``fixed`` says that a box is all wanted or not at all."""
+    """One search; ``dead`` are points (rows of cells) that are not to be found."""
 
     steps: Steps
     wanted: Wanted
     case: Case
     clauses: Clauses
     dead: NDArray[np.int64]
-    fixed: Longs
+    company: Company
 
 
 class Work(NamedTuple):
@@ -82,11 +94,18 @@ class Work(NamedTuple):
         kept: float64 (levels, 2): the column's price and the whole cost before.
         kept_words: uint64 (levels, words).
         spare: uint64, room for two sets.
-        trees: int64 (trees, 2): the best leaf's node, and the point's.
+        trees: int64 (trees,), the point's leaves, by node.
+        best: int32 (trees + 1,): the leaf of each tree that gives most, by node, and to which demand; -1 for not known.
         point: int64 (columns,), the cheapest cell of each column as last settled.
         at: int64 (columns,), the point under work.
         score: float64 (columns, 4): gains up, down and sideways that the point misses, and the largest one sideways.
         cut: int64 (columns, 3): the nearest cut up and down, and the entry of the largest gain sideways.
+        hull: The part of the box that is taken out, one box.
+        order: int32 (rows,), the training rows that may keep the point company first, those that did last at the very front.
+        invited: int64 (1,), how many they are.
+        spot: int32 (trees,), the point's leaves.
+        inside: uint8 (leaves,), whether a walk reached each; none where nobody asks.
+        reached: float64 (nodes,), room for such a walk.
     """
 
     box: Ints
@@ -98,17 +117,25 @@ class Work(NamedTuple):
     kept_words: Words
     spare: Words
     trees: Longs
+    best: Ints
     point: Longs
     at: Longs
     score: Floats
     cut: Longs
+    hull: Regions
+    order: Ints
+    invited: Longs
+    spot: Ints
+    inside: Flags
+    reached: Floats
 
 
 COST, LIMIT = range(2)
 
 
-def work_for(steps: Steps, deep: int) -> Work:
+def work_for(steps: Steps, deep: int, company: Company) -> Work:
     """Room for one box under work; ``deep`` nodes on the longest path."""
+    minded = int(company.least[0]) > 0
     columns, words = len(steps.codes), int(steps.offsets[-1])
     widest = int(np.diff(steps.offsets).max(initial=1))
     return Work(
@@ -120,11 +147,18 @@ def work_for(steps: Steps, deep: int) -> Work:
         np.zeros((deep + 1, 2)),
         np.zeros((deep + 1, widest), np.uint64),
         np.zeros(2 * widest, np.uint64),
-        np.zeros((len(steps.roots), 2), np.int64),
+        np.zeros(len(steps.roots), np.int64),
+        np.full(len(steps.roots) + 1, -1, np.int32),
         np.zeros(columns, np.int64),
         np.zeros(columns, np.int64),
         np.zeros((columns, 4)),
         np.zeros((columns, 3), np.int64),
+        Regions(np.zeros((1, columns, 3), np.int32), np.zeros((1, words), np.uint64)),
+        np.arange(len(company.leaves) if minded else 0, dtype=np.int32),
+        np.zeros(1, np.int64),
+        np.zeros(len(steps.roots), np.int32),
+        np.zeros(len(steps.start) - 1 if minded else 0, np.uint8),
+        np.zeros(len(steps.nodes) if minded else 0),
     )
 
 
@@ -212,6 +246,7 @@ def settle_point(problem: Problem, work: Work) -> None:
 
 @inlined
 def _keep(problem: Problem, work: Work, level: int, column: int) -> None:
+    """Note the box as it is, before a node narrows its column."""
     offsets = problem.steps.offsets
     work.trail[level, 2], work.trail[level, 3] = work.box[column, 0], work.box[column, 1]
     work.trail[level, 4] = work.box[column, 2]
@@ -222,6 +257,7 @@ def _keep(problem: Problem, work: Work, level: int, column: int) -> None:
 
 @inlined
 def _widen(problem: Problem, work: Work, level: int, column: int) -> None:
+    """The box as it was before a node narrowed its column."""
     offsets = problem.steps.offsets
     work.box[column, 0], work.box[column, 1] = work.trail[level, 2], work.trail[level, 3]
     work.box[column, 2] = work.trail[level, 4]
@@ -257,6 +293,36 @@ def _narrow(problem: Problem, work: Work, node: int, left: bool) -> bool:
 
 
 @inlined
+def leaf_price(problem: Problem, work: Work, leaf: int) -> float:
+    """What the part of the box under work that lies in a leaf costs at least; inf where there is none, or none below the limit."""
+    steps, case = problem.steps, problem.case
+    total = work.money[0]
+    for e in range(steps.start[leaf], steps.start[leaf + 1]):
+        column = steps.entries[e, 0]
+        own, first, now = case.own[column], steps.entries[e, 4], np.inf
+        if first >= 0:
+            at, stop = steps.offsets[column], steps.offsets[column + 1]
+            if has(work.words, at, own) and has(steps.words, first, own):
+                now = 0.0
+            else:
+                for word in range(stop - at):
+                    if work.words[at + word] & steps.words[first + word] != 0:
+                        now = case.price[case.first[column]]
+                        break
+        elif own < 0 and work.box[column, 2] != 0 and steps.entries[e, 3] != 0:
+            now = 0.0
+        else:
+            low, high = max(work.box[column, 0], steps.entries[e, 1]), min(work.box[column, 1], steps.entries[e, 2])
+            found = cheapest_number(case, column, low, high) if low <= high else -1
+            if found >= 0:
+                now = case.price[case.first[column] + found]
+        total += now - work.price[column]
+        if not total < work.money[1]:
+            return np.inf
+    return float(total)
+
+
+@inlined
 def best_leaf(problem: Problem, work: Work, gain: Floats, root: int) -> int:
     """The leaf of one tree that gives most of those the box reaches below the limit; -1 for none. The point is left undefined."""
     steps = problem.steps
@@ -288,8 +354,9 @@ def best_leaf(problem: Problem, work: Work, gain: Floats, root: int) -> int:
 
 @compiled
 def hand_up_reached(problem: Problem, work: Work, gain: Floats, reached: Floats) -> None:
-    """Give each node the most that a leaf gives which the box under work reaches below the limit, -inf where it reaches none."""
-    steps = problem.steps
+    """Give each node reached the most that a leaf gives which the box under work reaches below the limit; mark these leaves."""
+    steps, minded = problem.steps, work.inside.shape[0] > 0
+    work.inside[:] = 0
     settle_all(problem, work)
     for tree in range(steps.roots.shape[0]):
         level = 0
@@ -299,6 +366,8 @@ def hand_up_reached(problem: Problem, work: Work, gain: Floats, reached: Floats)
             column = steps.nodes[node, FEATURE]
             if column < 0:
                 reached[node] = gain[node]
+                if minded:
+                    work.inside[steps.nodes[node, LEAF]] = 1
                 level -= 1
                 continue
             if stage == 0:
@@ -317,17 +386,28 @@ def hand_up_reached(problem: Problem, work: Work, gain: Floats, reached: Floats)
 
 @compiled
 def bound(problem: Problem, work: Work, demand: int) -> bool:
-    """Whether the box might hold a point that meets a demand; the best leaves are kept."""
-    steps, gain = problem.steps, problem.wanted.gain[demand]
+    """Whether the box might hold a point that meets a demand; the best leaves are kept.
+
+    The best leaf of a box around this one is the best of this one too where it is still within reach.
+    """
+    steps, gain, trees = problem.steps, problem.wanted.gain[demand], problem.steps.roots.shape[0]
+    if work.best[trees] != demand:
+        work.best[:] = -1
+        work.best[trees] = demand
     hope = -problem.wanted.aim[demand] + 1e-12
-    for tree in range(steps.roots.shape[0]):
-        hope += gain[steps.roots[tree]]
-    for tree in range(steps.roots.shape[0]):
+    for tree in range(trees):
+        leaf = work.best[tree]
+        hope += gain[leaf if leaf >= 0 else steps.roots[tree]]
+    for tree in range(trees):
+        leaf = work.best[tree]
+        if leaf >= 0 and leaf_price(problem, work, steps.nodes[leaf, LEAF]) < work.money[1]:
+            continue
+        hope -= gain[leaf if leaf >= 0 else steps.roots[tree]]
         leaf = best_leaf(problem, work, gain, steps.roots[tree])
         if leaf < 0:
             return False
-        work.trees[tree, 0] = leaf
-        hope += gain[leaf] - gain[steps.roots[tree]]
+        work.best[tree] = leaf
+        hope += gain[leaf]
         if hope < 0.0:
             return False
     return True
@@ -338,12 +418,12 @@ def worst_demand(problem: Problem, work: Work) -> int:
     """The demand that the point under work misses by most, those that bound boxes first; -1 when it meets all. Its leaves are kept."""
     steps, wanted = problem.steps, problem.wanted
     for tree in range(steps.roots.shape[0]):
-        work.trees[tree, 1] = land(steps, steps.roots[tree], work.at)
+        work.trees[tree] = land(steps, steps.roots[tree], work.at)
     worst, least = -1, 0.0
     for demand in range(wanted.aim.shape[0]):
         slack = -wanted.aim[demand]
         for tree in range(steps.roots.shape[0]):
-            slack += wanted.gain[demand, work.trees[tree, 1]]
+            slack += wanted.gain[demand, work.trees[tree]]
         if slack < 0.0 and (worst < 0 or (slack < least and (demand < wanted.bounded[0] or worst >= wanted.bounded[0]))):
             worst, least = demand, slack
     return worst

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from whyglass.kernels.box_company import has_company, may_have_company
 from whyglass.kernels.box_parts import (
     Problem,
     Work,
@@ -18,7 +19,7 @@ from whyglass.kernels.box_parts import (
     take_region,
     worst_demand,
 )
-from whyglass.kernels.box_steps import FAR, LEAF, Regions
+from whyglass.kernels.box_steps import FAR, LEAF, Regions, Steps, narrow_region
 from whyglass.kernels.forest import Floats, Ints
 from whyglass.kernels.jit import compiled, inlined
 from whyglass.kernels.leaf_boxes import Longs, Words
@@ -34,6 +35,7 @@ class Store(NamedTuple):
         box: int32 (room, columns, 3), as in ``Regions``.
         words: uint64 (room, words).
         cost: float64 (room,).
+        best: int32 (room, trees + 1): the best leaves' nodes as last found, in this box or one around it, and for which demand.
         slots: int64 (room, 3): when each box was opened; the heap; the places that are free again.
         counts: int64 (5,).
     """
@@ -41,16 +43,20 @@ class Store(NamedTuple):
     box: Ints
     words: Words
     cost: Floats
+    best: Ints
     slots: Longs
     counts: Longs
 
 
-def store_for(columns: int, words: int, room: int) -> Store:
-    """Room for that many open boxes."""
+def store_for(steps: Steps, most: int) -> Store:
+    """Room for open boxes, of at most that many bytes."""
+    columns, words, trees = len(steps.codes), int(steps.offsets[-1]), len(steps.roots)
+    room = max(1024, most // (12 * columns + 8 * words + 4 * trees + 36))
     return Store(
         np.zeros((room, columns, 3), np.int32),
         np.zeros((room, words), np.uint64),
         np.zeros(room),
+        np.zeros((room, trees + 1), np.int32),
         np.zeros((room, 3), np.int64),
         np.zeros(5, np.int64),
     )
@@ -87,6 +93,8 @@ def push(problem: Problem, store: Store, work: Work) -> None:
             store.box[slot, column, part] = work.box[column, part]
     for word in range(work.words.shape[0]):
         store.words[slot, word] = work.words[word]
+    for tree in range(work.best.shape[0]):
+        store.best[slot, tree] = work.best[tree]
     store.cost[slot], store.slots[slot, 0] = total, counts[ORDER]
     counts[ORDER] += 1
     at = counts[OPEN]
@@ -126,6 +134,8 @@ def load(problem: Problem, store: Store, work: Work, slot: int) -> None:
             work.box[column, part] = store.box[slot, column, part]
     for word in range(work.words.shape[0]):
         work.words[word] = store.words[slot, word]
+    for tree in range(work.best.shape[0]):
+        work.best[tree] = store.best[slot, tree]
     settle_point(problem, work)
 
 
@@ -177,30 +187,57 @@ def split_clause(problem: Problem, store: Store, work: Work, clause: int) -> Non
 
 
 @compiled
-def split_point(problem: Problem, store: Store, work: Work) -> None:
-    """Open all of the box but its cheapest point, piece by piece; the point's own cell stays where other columns may still move."""
+def hull_of_point(problem: Problem, work: Work) -> None:
+    """Take the point under work out."""
+    steps, hull = problem.steps, work.hull
+    hull.words[0, :] = 0
+    for column in range(work.at.shape[0]):
+        cell, first = work.at[column], steps.offsets[column]
+        if steps.offsets[column + 1] > first:
+            hull.words[0, first + (cell >> 6)] = np.uint64(1) << np.uint64(cell & 63)
+        elif cell >= 0:
+            hull.box[0, column, 0], hull.box[0, column, 1], hull.box[0, column, 2] = cell, cell, 0
+        else:
+            hull.box[0, column, 0], hull.box[0, column, 1], hull.box[0, column, 2] = 1, 0, 1
+
+
+@compiled
+def hull_of_leaves(problem: Problem, work: Work) -> None:
+    """Take out all that falls into the same leaves as the point under work, noted in ``work.spot``."""
+    for column in range(work.at.shape[0]):
+        for part in range(3):
+            work.hull.box[0, column, part] = work.box[column, part]
+    for word in range(work.words.shape[0]):
+        work.hull.words[0, word] = work.words[word]
+    for tree in range(work.spot.shape[0]):
+        narrow_region(problem.steps, work.spot[tree], work.hull, 0)
+
+
+@compiled
+def split_hull(problem: Problem, store: Store, work: Work) -> None:
+    """Open all of the box but ``work.hull``, piece by piece: what is outside in one column, and inside in those before it."""
     steps = problem.steps
     part = np.empty(3, np.int64)
     for column in range(work.at.shape[0]):
-        cell, first, stop = work.at[column], steps.offsets[column], steps.offsets[column + 1]
+        first, stop = steps.offsets[column], steps.offsets[column + 1]
         if stop > first:
             for word in range(stop - first):
-                work.spare[word] = ~np.uint64(0)
-            work.spare[cell >> 6] ^= np.uint64(1) << np.uint64(cell & 63)
+                work.spare[word] = ~work.hull.words[0, first + word]
             push_set(problem, store, work, column, work.spare)
-            for word in range(stop - first):
-                work.words[first + word] &= ~work.spare[word]
+            for word in range(first, stop):
+                work.words[word] &= work.hull.words[0, word]
             continue
-        if cell >= 0:
-            part[0], part[1], part[2] = 0, cell - 1, 1
+        low, high, missing = work.hull.box[0, column, 0], work.hull.box[0, column, 1], work.hull.box[0, column, 2]
+        outside = 1 - missing
+        if low <= high:
+            part[0], part[1], part[2] = high + 1, work.box[column, 1], 0
             push_interval(problem, store, work, column, part)
-            part[0], part[1], part[2] = cell + 1, work.box[column, 1], 0
-            push_interval(problem, store, work, column, part)
-            work.box[column, 0], work.box[column, 1], work.box[column, 2] = cell, cell, 0
+            part[0], part[1], part[2] = 0, low - 1, outside
         else:
-            part[0], part[1], part[2] = 0, work.box[column, 1], 0
-            push_interval(problem, store, work, column, part)
-            work.box[column, 0], work.box[column, 1], work.box[column, 2] = 1, 0, 1
+            part[0], part[1], part[2] = 0, work.box[column, 1], outside
+        push_interval(problem, store, work, column, part)
+        work.box[column, 0], work.box[column, 1] = max(low, work.box[column, 0]), min(high, work.box[column, 1])
+        work.box[column, 2] = work.box[column, 2] if missing != 0 else 0
 
 
 @inlined
@@ -233,10 +270,10 @@ def blame(problem: Problem, work: Work, demand: int) -> int:
         for part in range(4):
             work.score[column, part] = 0.0
     for tree in range(steps.roots.shape[0]):
-        more = gain[work.trees[tree, 0]] - gain[work.trees[tree, 1]]
+        more = gain[work.best[tree]] - gain[work.trees[tree]]
         if more <= 0.0:
             continue
-        leaf = steps.nodes[work.trees[tree, 0], LEAF]
+        leaf = steps.nodes[work.best[tree], LEAF]
         for e in range(steps.start[leaf], steps.start[leaf + 1]):
             weigh(problem, work, e, more)
     found, most = -1, 0.0
@@ -276,8 +313,9 @@ def search(problem: Problem, store: Store, work: Work, quota: int) -> int:
     """Work on the cheapest open boxes, at most ``quota`` of them.
 
     Returns:
-        FOUND: ``work.at`` is the cheapest point that meets every demand and clause, and its box stays open; EXHAUSTED: there is none
-        below the limit; UNFINISHED: the quota is spent; FULL: there was no room for a box. ``work.money[COST]`` is a lower bound.
+        FOUND: ``work.at`` is the cheapest point that meets every demand and clause and has company, and its box stays open;
+        EXHAUSTED: there is none below the limit; UNFINISHED: the quota is spent; FULL: there was no room for a box.
+        ``work.money[COST]`` is a lower bound.
     """
     for _ in range(quota):
         if store.counts[OPEN] == 0:
@@ -290,12 +328,16 @@ def search(problem: Problem, store: Store, work: Work, quota: int) -> int:
         clause = broken_clause(problem, work.at)
         dead = clause < 0 and is_dead(problem, work.at)
         demand = -1 if clause >= 0 else worst_demand(problem, work)
-        if clause < 0 and demand < 0 and not dead:
+        alone = clause < 0 and demand < 0 and not dead
+        if alone and has_company(problem, work):
             return FOUND
         drop(store)
         if clause >= 0:
             split_clause(problem, store, work, clause)
-        elif problem.fixed[0] == 0 and (dead or bound(problem, work, min(demand, problem.wanted.bounded[0] - 1))):
+        elif alone:
+            hull_of_leaves(problem, work)
+            split_hull(problem, store, work)
+        elif (dead or bound(problem, work, min(demand, problem.wanted.bounded[0] - 1))) and may_have_company(problem, work):
             divide(problem, store, work, demand)
         if store.counts[STORED] < 0:
             return FULL
@@ -311,7 +353,8 @@ def divide(problem: Problem, store: Store, work: Work, demand: int) -> None:
     if column >= 0:
         split_column(problem, store, work, column)
     else:
-        split_point(problem, store, work)
+        hull_of_point(problem, work)
+        split_hull(problem, store, work)
 
 
 @compiled

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from whyglass.core.schema import write_number
 from whyglass.explainers.counterfactual.density import LEAST, WORDS, Density, density_of
 from whyglass.explainers.counterfactual.grid import choices
 from whyglass.explainers.counterfactual.question import OUT_OF_TIME, Question
@@ -34,6 +35,8 @@ def by_asking(question: Question) -> None:
     for row in usable[~asker.answered]:
         question.status[int(row)] = OUT_OF_TIME
     density = density_of(question.grid) if question.plausible else None
+    if density is not None:
+        question.living = f"plausible where {write_number(round(100 * LEAST))} % {WORDS}"
     seekers = {row: Seeker(question, row, goal, density) for row, goal in question.open_rows(said).items()}
     waiting = {row: (seeker, seeker.rounds()) for row, seeker in seekers.items()}
     wanted = {row: next(rounds, None) for row, (_, rounds) in waiting.items()}

@@ -12,13 +12,15 @@ from whyglass.core.forest import Forest
 from whyglass.core.schema import Schema
 from whyglass.explainers.counterfactual.constraints import Facts, Literal
 from whyglass.explainers.counterfactual.grid import Grid
-from whyglass.kernels import box_steps, leaf_boxes
+from whyglass.kernels import box_company, box_steps, leaf_boxes
 from whyglass.kernels import forest as sums
-from whyglass.kernels.box_parts import Case, Clauses
+from whyglass.kernels.box_parts import Case, Clauses, Company
 
 Array = NDArray[np.float64]
 _KEPT = 4  # fields of one forest, for different cuts
-_LEAF_CELLS = 20_000_000  # rows x trees of the table that says which training rows share a leaf
+_LEAF_CELLS = 20_000_000  # rows x trees of the table that says which training rows share a leaf; rows beyond are left out
+_ASKED = 400  # training rows asked how many leaves they share with another one
+LONELIEST = 0.05  # share of training rows that may have less company than a plausible row
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +34,11 @@ class Field:
         steps: The forest over cells.
         deep: Nodes on the longest path.
         regions: The leaf regions that hold a training row, each once.
+        hosts: int64 (regions,), a row of ``leaves`` that lies in each.
         margins: float64 (regions, sums), what the forest adds up to there, base included.
         leaves: int32 (rows, trees), the leaves of training rows.
+        least: The number of trees in which a plausible row shares its leaf with one training row: all but the loneliest of the
+            training rows share as many with another one.
         aims: What goals come to over this field, by goal.
     """
 
@@ -43,8 +48,10 @@ class Field:
     steps: box_steps.Steps
     deep: int
     regions: box_steps.Regions
+    hosts: NDArray[np.int64]
     margins: Array
     leaves: NDArray[np.int32]
+    least: int
     aims: dict[Any, Any] = field(default_factory=dict)
 
     def cells(self, rows: Array) -> NDArray[np.int64]:
@@ -55,7 +62,15 @@ class Field:
         """For each row the largest share of the trees in which one and the same training row falls into its leaf."""
         found = np.zeros((len(rows), len(self.steps.roots)), np.int32)
         box_steps.leaves_of(self.steps, self.cells(rows), found)
-        return np.array([float((self.leaves == row).mean(axis=1).max(initial=0.0)) for row in found])
+        most = np.zeros(len(rows), np.int64)
+        box_company.company_of(self.leaves, found, np.full(len(rows), -1), most)
+        return most / max(1, len(self.steps.roots))
+
+    def guests(self, plausible: bool) -> Company:
+        """The training rows that a search minds: those that may keep a row company, or none where that does not matter."""
+        if plausible:
+            return Company(self.leaves, np.array([self.least], np.int64))
+        return Company(self.leaves[:0], np.zeros(1, np.int64))
 
 
 def field_of(forest: Forest, grid: Grid, schema: Schema, facts: Facts) -> Field:
@@ -83,30 +98,38 @@ def _make(forest: Forest, grid: Grid, schema: Schema, ends: dict[int, set[float]
     edges = tuple(np.union1d(cut, np.array(sorted(ends.get(column, ())))) for column, cut in enumerate(cuts))
     steps = box_steps.steps_of(forest, boxes, edges)
     points = box_steps.cells(grid.rows, edges, steps.codes)
-    _, first = np.unique(points, axis=0, return_index=True)
-    points, rows = points[np.sort(first)], grid.rows[np.sort(first)]
+    _, first, alike = np.unique(points, axis=0, return_index=True, return_counts=True)
+    order = np.argsort(first, kind="stable")[: max(1, _LEAF_CELLS // max(1, len(steps.roots)))]
+    points, rows = points[first[order]], grid.rows[first[order]]
     regions = box_steps.whole(steps, edges, len(points))
-    known = max(1, _LEAF_CELLS // max(1, len(steps.roots)))
-    leaves = np.zeros((0, len(steps.roots)), np.int32)
-    for start in range(0, len(points), known):
-        part = slice(start, start + known)
-        found = np.zeros((len(points[part]), len(steps.roots)), np.int32)
-        box_steps.leaves_of(steps, points[part], found)
-        box_steps.narrow_regions(steps, found, box_steps.Regions(regions.box[part], regions.words[part]))
-        leaves = found if start == 0 else leaves
-    flat = np.concatenate([part.view(np.uint8).reshape(len(points), -1) for part in regions], axis=1)
-    _, kept = np.unique(flat.view(np.dtype((np.void, flat.shape[1]))).ravel(), return_index=True)
-    kept = np.sort(kept)
+    leaves = np.zeros((len(points), len(steps.roots)), np.int32)
+    box_steps.leaves_of(steps, points, leaves)
+    box_steps.narrow_regions(steps, leaves, regions)
+    _, hosts = np.unique(leaves, axis=0, return_index=True)
+    hosts = np.sort(hosts)
     return Field(
         forest,
         grid,
         edges,
         steps,
         leaf_boxes.depth(sums.pack(forest)),
-        box_steps.Regions(regions.box[kept], regions.words[kept]),
-        sums.predict(forest, rows[kept]),
+        box_steps.Regions(regions.box[hosts], regions.words[hosts]),
+        hosts.astype(np.int64),
+        sums.predict(forest, rows[hosts]),
         leaves,
+        _least(leaves, alike[order].astype(np.int64)),
     )
+
+
+def _least(leaves: NDArray[np.int32], counts: NDArray[np.int64]) -> int:
+    """In how many trees all but the loneliest training rows share a leaf with one other; rows alike are each other's company."""
+    rows = np.repeat(np.arange(len(leaves)), counts)
+    if len(rows) > _ASKED:
+        rows = rows[np.sort(np.random.default_rng(0).permutation(len(rows))[:_ASKED])]
+    most = np.zeros(len(rows), np.int64)
+    without = np.where(counts[rows] > 1, -1, rows)
+    box_company.company_of(leaves, np.ascontiguousarray(leaves[rows]), without, most)
+    return max(1, int(np.quantile(most, LONELIEST, method="lower"))) if len(most) else 1
 
 
 def case_of(field: Field, facts: Facts, row: Array) -> tuple[Case, Array]:

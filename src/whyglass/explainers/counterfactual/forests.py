@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from whyglass.core.model import Model
-from whyglass.explainers.counterfactual.fields import Field, field_of
+from whyglass.core.schema import write_number
+from whyglass.explainers.counterfactual.fields import LONELIEST, Field, field_of
 from whyglass.explainers.counterfactual.hunt import Hunt, aim_of
 from whyglass.explainers.counterfactual.question import OUT_OF_TIME, Question
 from whyglass.explainers.links import through
@@ -19,7 +20,7 @@ BOXES = 16  # boxes worked on for each evaluation of the budget: about what a ro
 _TOGETHER = 512  # rows found before the model is asked about them
 _REFUSALS = 24  # rows that the model may answer otherwise than its trees before a search is given up
 _SEARCH = 0.7  # the share of a time budget that goes into the search as long as nobody knows how long the model takes
-COMPANY = "of the trees put it in one leaf with the same training row"
+COMPANY = "of the trees put it in one leaf with the same training row"  # what a share of trees means
 
 
 def fits(model: Model) -> bool:
@@ -38,6 +39,10 @@ def by_trees(question: Question) -> None:
     said = through(sums.predict(forest, ask.data.matrix), forest.link, len(ask.model.outputs))
     goals = question.open_rows(said)
     field = field_of(forest, question.grid, ask.data.schema, question.facts)
+    if question.plausible:
+        share = write_number(round(100 * field.least / max(1, len(field.steps.roots))))
+        others = write_number(round(100 * (1 - LONELIEST)))
+        question.living = f"plausible where {share} % {COMPANY}, as many as {others} % of the training rows share with another one"
     clock, rows = _Clock(question, len(goals)), list(goals)
     start, together = 0, _TOGETHER if ask.budget.deadline is None else ask.executor.workers
     while start < len(rows):
@@ -150,7 +155,7 @@ def _note(question: Question, row: int, hunt: Hunt) -> None:
         _late(question, row)
         return
     if hunt.proven_none:
-        where = " among the leaf regions that hold a training row (plausible=False looks beyond them)" if question.plausible else ""
+        where = " where training rows are (plausible=False looks beyond them)" if question.plausible else ""
         none = f"none exists under these constraints{where}"
     else:
         none = "none found within the budget, and none ruled out"
@@ -163,6 +168,6 @@ def _company(question: Question, field: Field) -> None:
     if not flat:
         return
     rows = np.array([found[at].encoded for found, at in flat])
-    shares = np.ones(len(rows)) if question.plausible else field.company(rows)
+    shares = field.company(rows)
     for (found, at), share in zip(flat, shares, strict=True):
         found[at] = replace(found[at], plausibility=(float(share), COMPANY))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from whyglass.explainers.counterfactual.constraints import Facts
 from whyglass.explainers.counterfactual.fields import Field, case_of, clauses_of
 from whyglass.explainers.counterfactual.targets import Goal, demands
-from whyglass.kernels import box_descent, box_parts, box_search, box_steps
+from whyglass.kernels import box_company, box_descent, box_parts, box_search, box_steps
 from whyglass.kernels.box_parts import Problem, Wanted
 
 Array = NDArray[np.float64]
@@ -21,6 +21,8 @@ _ROOM = 64 * 2**20  # bytes of open boxes that one row may hold
 _AIMS = 8  # goals laid over one field
 _BOUNDED = 3  # rival classes that bound boxes
 _NEARER = 1e-9  # what is nearer by less is taken to be as near
+_STAGES = (0.4, 0.6, 0.8, 1.0)  # shares of the nearest distance known, up to which is searched in turn
+_BLIND = [1.0, 2.0, 4.0, 8.0, np.inf]  # distances where nothing is known
 SLACK = 1e-7  # sums nearer than this to a boundary are left to the user's model
 
 
@@ -95,7 +97,7 @@ class Hunt:
         aim: The goal.
         facts: The constraints.
         row: float64 (columns,), encoded.
-        plausible: Whether only regions that hold a training row count.
+        plausible: Whether only rows count that have company: training rows that share enough of their leaves.
         stays: Columns changed by each counterfactual found so far; the next must leave one of each alone.
         dead: Points that the model answers otherwise than the forest.
         lead: The nearest found by the present search.
@@ -116,63 +118,40 @@ class Hunt:
 
     def __post_init__(self) -> None:
         self._case, self._values = case_of(self.aim.field, self.facts, self.row)
-        steps = self.aim.field.steps
-        self._work = box_parts.work_for(steps, self.aim.field.deep)
         self._keeps = np.array([self.facts.allows(j, float(v), np.array([v]))[0] for j, v in enumerate(self.row)])
-        self._problem = self._pose()
-        self._order = self.aim.regions
-        self._done = False
+        self._guests = self.aim.field.guests(self.plausible)
         self.lead: Lead | None = None
 
     def start(self) -> None:
-        """Find by projections and greedy reverts; ``lead`` is None where they find nothing, as always when ``plausible``."""
+        """Find by projections and greedy reverts; ``lead`` is None where they find nothing."""
+        field_ = self.aim.field
         self._problem = self._pose()
+        self._work = box_parts.work_for(field_.steps, field_.deep, self._guests)
         self.lead, self.proven_none, self.late = None, False, False
-        self._done = self.plausible and not self.facts.clauses and not self.stays
-        self._work.money[box_parts.LIMIT] = np.inf
-        wanted = 1 + len(self.dead) if self._done else 0 if self.plausible else _SEEDS
-        least = np.full(wanted, np.inf)
-        costs = box_search.price_regions(self._problem, self._work, self.aim.field.regions, self.aim.regions, least)
-        self._order = self.aim.regions[np.argsort(costs, kind="stable")][: int(np.isfinite(costs).sum())]
-        if self._done:
-            self._nearest_region()
-        elif not self.plausible:
-            self.lead = self._reverted(self._order)
+        least = np.full(_SEEDS, np.inf)
+        costs = box_search.price_regions(self._problem, self._work, field_.regions, self.aim.regions, least)
+        order = np.argsort(costs, kind="stable")[: min(_SEEDS, int(np.isfinite(costs).sum()))]
+        self.lead = self._reverted(self.aim.regions[order])
 
     def give_up(self) -> None:
         """Find nothing, for want of time."""
         self.lead, self.proven_none, self.late = None, False, True
 
-    def _nearest_region(self) -> None:
-        """Where no constraint ties columns to each other, the cheapest region that holds a training row is the answer."""
-        dead = {tuple(cells.tolist()) for cells in self.dead}
-        for region in self._order:
-            box_search.settle_region(self._problem, self._work, self.aim.field.regions, int(region))
-            if tuple(self._work.at.tolist()) not in dead:
-                cost = float(self._work.money[box_parts.COST])
-                self.lead = self._here(cost, cost)
-                return
-        self.proven_none = True
-
-    def _open(self) -> box_search.Store:
-        """The boxes to begin with: everything, or each region that holds a training row."""
+    def _open(self, store: box_search.Store, limit: float) -> None:
+        """The box to begin with: everything that the row may become below a limit."""
         work, field_ = self._work, self.aim.field
-        work.money[box_parts.LIMIT] = np.inf if self.lead is None else self.lead.distance - _NEARER
-        words, columns = int(field_.steps.offsets[-1]), len(self.row)
-        most = max(1024, _ROOM // (9 * columns + 8 * words + 32))
+        work.money[box_parts.LIMIT] = limit
+        work.best[:] = -1
+        store.counts[:] = 0
+        everything = box_steps.whole(field_.steps, field_.edges)
+        box_search.open_regions(self._problem, store, work, everything, np.zeros(1, np.int64))
+        self._forget_what_is_far(work)
         if self.plausible:
-            store = box_search.store_for(columns, words, len(self._order) + 4096)
-            box_search.open_regions(self._problem, store, work, field_.regions, self._order)
-        else:
-            store = box_search.store_for(columns, words, most)
-            everything = box_steps.whole(field_.steps, field_.edges)
-            box_search.open_regions(self._problem, store, work, everything, np.zeros(1, np.int64))
-            self._forget_what_is_far(work)
-        return store
+            box_company.invite(self._problem, work)
 
     def _forget_what_is_far(self, work: box_parts.Work) -> None:
         """Leave only the leaves that the case reaches below the limit: the box under work is everything it may become."""
-        wanted = self._problem.wanted
+        wanted = self.aim.wanted
         near = np.full(wanted.gain.shape, -np.inf)
         for gain, reached in zip(wanted.gain, near, strict=True):
             box_parts.hand_up_reached(self._problem, work, gain, reached)
@@ -181,13 +160,16 @@ class Hunt:
     def _pose(self) -> Problem:
         dead = np.array(self.dead, np.int64).reshape(-1, len(self.row))
         clauses = clauses_of(self.aim.field, self.facts.clauses, [s[self._keeps[s]] for s in self.stays], self._case.own)
-        return Problem(self.aim.field.steps, self.aim.wanted, self._case, clauses, dead, np.array([int(self.plausible)], np.int64))
+        return Problem(self.aim.field.steps, self.aim.wanted, self._case, clauses, dead, self._guests)
 
     def _reverted(self, order: NDArray[np.int64]) -> Lead | None:
         best: Lead | None = None
-        for region in order[:_SEEDS]:
-            box_search.settle_region(self._problem, self._work, self.aim.field.regions, int(region))
-            cost = box_descent.descend(self._problem, self._work)
+        field_, work = self.aim.field, self._work
+        for region in order:
+            box_search.settle_region(self._problem, work, field_.regions, int(region))
+            if self.plausible:
+                work.order[0], work.invited[0] = field_.hosts[region], 1
+            cost = box_descent.descend(self._problem, work)
             if cost < (np.inf if best is None else best.distance):
                 best = self._here(cost, 0.0)
         return best
@@ -207,31 +189,45 @@ class Hunt:
     def prove(self, boxes: int, go_on: Callable[[], bool]) -> None:
         """Search until nothing nearer than ``lead`` can be there, or the budget is spent.
 
+        What is near is searched whole before what is far: under a low limit few leaves are within reach of a box, so that most are
+        ruled out at once, and each limit passed is a bound.
+
         Args:
             boxes: How many boxes may be worked on.
             go_on: Asked between slices of work.
         """
-        if self._done:
-            return
-        store, work = self._open(), self._work
-        status = box_search.UNFINISHED
-        while status == box_search.UNFINISHED and boxes > 0 and (go_on() or not self.worked):
-            part = min(_SLICE, boxes)
-            before = int(store.counts[box_search.EXPANDED])
-            status = box_search.search(self._problem, store, work, part)
-            done = int(store.counts[box_search.EXPANDED]) - before
-            boxes -= max(1, done)
-            self.worked += done
-        self._order = self._order[:0]
-        cost = float(work.money[box_parts.COST])
-        if status == box_search.FOUND:
-            self.lead = self._here(cost, cost)
-        elif status == box_search.EXHAUSTED:
-            self.proven_none = self.lead is None
-            if self.lead is not None:
-                self.lead = Lead(self.lead.row, self.lead.distance, self.lead.distance, self.lead.cells)
-        elif self.lead is not None:
-            self.lead = Lead(self.lead.row, self.lead.distance, min(self.lead.distance, self._floor(store, cost)), self.lead.cells)
+        floor, store = 0.0, box_search.store_for(self.aim.field.steps, _ROOM)
+        for limit in self._limits():
+            self._open(store, limit)
+            status = box_search.UNFINISHED
+            while status == box_search.UNFINISHED and boxes > 0 and (go_on() or not self.worked):
+                part = min(_SLICE, boxes)
+                before = int(store.counts[box_search.EXPANDED])
+                status = box_search.search(self._problem, store, self._work, part)
+                done = int(store.counts[box_search.EXPANDED]) - before
+                boxes -= max(1, done)
+                self.worked += done
+            cost = float(self._work.money[box_parts.COST])
+            if status == box_search.FOUND:
+                self.lead = self._here(cost, cost)
+                return
+            if status != box_search.EXHAUSTED:
+                self._bounded(max(floor, self._floor(store, cost)))
+                return
+            floor = limit
+        self._bounded(np.inf)
+        self.proven_none = self.lead is None
+
+    def _limits(self) -> list[float]:
+        """Distances below which is searched, one after the other."""
+        if self.lead is None:
+            return _BLIND
+        return [share * (self.lead.distance - _NEARER) for share in _STAGES]
+
+    def _bounded(self, floor: float) -> None:
+        """Nothing is nearer than that."""
+        if self.lead is not None:
+            self.lead = replace(self.lead, bound=min(self.lead.distance, floor))
 
     @staticmethod
     def _floor(store: box_search.Store, cost: float) -> float:

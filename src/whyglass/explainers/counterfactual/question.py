@@ -35,6 +35,7 @@ class Question:
         found: Per row its counterfactuals.
         notes: Row -> why there are fewer than asked for.
         status: Row -> why it could not be asked about.
+        living: What counts as plausible, in words; empty where anything does.
     """
 
     ask: Ask
@@ -46,6 +47,7 @@ class Question:
     found: list[list[Counterfactual]]
     notes: dict[int, str] = field(default_factory=dict)
     status: dict[int, str] = field(default_factory=dict)
+    living: str = ""
 
     def open_rows(self, said: Array) -> dict[int, Goal]:
         """The rows to search for, with their goals; the others get their note or status.
@@ -113,6 +115,7 @@ def answer(question: Question, how: str) -> Counterfactuals:
     defaults = {**PARAMETERS, "k": 1, "plausible": True}
     params = {**defaults, "search": how}
     note = f"values seen in {grid.seen:,} {ask.model.rows_are}; distance in their standard deviations, 1 for another category"
+    note += f"; {question.living}" if question.living else ""
     return Counterfactuals(
         cases=tuple(tuple(sorted(found, key=lambda c: c.distance)) for found in question.found),
         target=question.target.words,
