@@ -48,7 +48,7 @@ export function outputOf(words: Words, name: string): string {
 
 /** A condition in words. */
 export const conditionOf = (words: Words, p: Condition): string =>
-  said(p, words.column(p.at).kind === "categorical", words.name(p.at), (v) => words.small(p.at, v));
+  said(p, words.column(p.at), words.name(p.at), (v) => words.small(p.at, v));
 
 export function Card({ rule, words }: { rule: RuleFound; words: Words }): VNode {
   const output = outputOf(words, rule.output);
