@@ -11,6 +11,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 import whyglass as wg
+from whyglass.views.naming import counted
 
 
 class Turn:
@@ -209,6 +210,11 @@ def test_one_failing_row_is_left_blank():
     p = read(view.first["cases"])["p"].to_numpy()
     assert np.isnan(p[4])
     assert np.isfinite(p[0])
+
+
+def test_numbers_agree_with_their_nouns():
+    assert [counted(n, "people", "held-out ") for n in (1, 2000)] == ["1 held-out person", "2,000 held-out people"]
+    assert [counted(n, "loans") for n in (0, 1, 2)] == ["0 loans", "1 loan", "2 loans"]
 
 
 def test_it_opens_on_a_row_that_was_asked_about():

@@ -21,7 +21,7 @@ from whyglass.core.schema import Dataset
 from whyglass.core.version import VERSION
 from whyglass.core.view import Action, View
 from whyglass.views import panels
-from whyglass.views.naming import DECISION, primary, title_of, words_of
+from whyglass.views.naming import ASKED, DECISION, counted, primary, title_of, words_of
 from whyglass.views.rows import Shown
 from whyglass.views.subject import Asker, Subject
 
@@ -79,13 +79,13 @@ class Alone:
         subject, model = self.subject, self.subject.model
         words = words_of(model)
         classes = subject.space == "probability"
-        size = len(subject.shown)
+        size, method = len(subject.shown), self.provenance.method
         carried = f", {len(self.ids):,} of them here, drawn at random" if len(self.ids) < size else ""
         return {
             "view": name,
             "version": VERSION,
             "title": words["title"] or (title_of(model) if model is not None else "Saved result"),
-            "subtitle": f"{self.provenance.method}, {size:,} {words['noun']}{carried}",
+            "subtitle": f"{ASKED.get(method, method)}, {counted(size, words['noun'])}{carried}",
             "live": self.live,
             "host": "",
             "theme": theme,

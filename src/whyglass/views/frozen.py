@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from whyglass.views import interactions
 from whyglass.views.answers import Answers, pack_values, stream
+from whyglass.views.naming import counted
 from whyglass.views.rows import pack_cases
 from whyglass.views.subject import SAMPLE_ROWS, Subject
 
@@ -96,8 +97,8 @@ def _note(subject: Subject, carried: int, noun: str) -> str:
     held_out = int((subject.shown.split == 1).sum())
     pool, kind = (held_out, "held-out ") if held_out else (len(subject.shown), "")
     if carried < pool:
-        return f"{carried:,} of {pool:,} {kind}{noun}, drawn at random (seed 0)"
-    return f"all {pool:,} {kind}{noun}"
+        return f"{carried:,} of {counted(pool, noun, kind)}, drawn at random (seed 0)"
+    return f"{'all ' if pool > 1 else ''}{counted(pool, noun, kind)}"
 
 
 def _contributions(subject: Subject, ids: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.float64], str]:

@@ -10,10 +10,25 @@ from whyglass.core.schema import Schema
 DECISION = 0.5
 WORDS = {"title": "", "subtitle": "", "outcome": "", "opposite": "", "noun": "cases", "unit": "", "average": ""}
 
+ASKED = {
+    "anchors": "rules",
+    "counterfactual": "smallest changes",
+    "pdp": "partial dependence",
+    "ice": "individual curves",
+    "ale": "accumulated effects",
+    "lime": "LIME",
+}  # what was asked for, by method
+
 
 def words_of(model: Model | None) -> dict[str, Any]:
     """The labels given to ``wrap``, and empty ones where none were."""
     return {**WORDS, **(model.provenance.get("labels", {}) if model is not None else {})}
+
+
+def counted(number: int, noun: str, kind: str = "") -> str:
+    """How many, and of what kind: "2,000 held-out people", "1 person"."""
+    one = "person" if noun == "people" else noun.removesuffix("s")
+    return f"{number:,} {kind}{one if number == 1 else noun}"
 
 
 def title_of(model: Model) -> str:

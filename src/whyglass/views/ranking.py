@@ -18,6 +18,7 @@ from whyglass.core.model import Model
 from whyglass.core.schema import Dataset, write_number
 from whyglass.core.view import View
 from whyglass.views.alone import Alone, alone
+from whyglass.views.naming import counted
 from whyglass.views.subject import Asker
 from whyglass.views.surrogates import draws_of, edges_of, fit_of
 from whyglass.views.waterfall import STYLE, WIDTH
@@ -74,7 +75,7 @@ def build(
     }
     meta = own.meta("ranking", theme, more)
     if importance is not None:
-        meta |= {"n_rows": importance["rows"], "subtitle": f"permutation importance, {importance['rows']:,} {meta['noun']}"}
+        meta |= {"n_rows": importance["rows"], "subtitle": f"permutation importance, {counted(importance['rows'], meta['noun'])}"}
         meta["python"]["call"] = _call(meta["python"]["call"])
     good = next((int(i) for i in own.ids if result.status[i] == "ok"), 0)
     view = own.view(meta, tables, {}, {"case": good, "output": own.subject.output})
