@@ -5,7 +5,10 @@ import pytest
 from scipy.stats import beta, binom
 
 from whyglass.core.schema import Column
+from whyglass.explainers.anchors import belief
+from whyglass.explainers.anchors.belief import Trial, believed, chances
 from whyglass.explainers.anchors.bounds import at_least, fewest, lower, shown, upper
+from whyglass.explainers.anchors.candidates import Candidate
 from whyglass.explainers.anchors.cuts import cuts, round_between
 
 PAIRS = [(0, 10), (1, 10), (9, 10), (10, 10), (470, 500), (1999, 2048), (3, 2048)]
@@ -60,3 +63,30 @@ def test_cuts_split_the_rows_that_they_say():
         assert sides == sorted(set(sides)), "every cut splits the rows in another place"
     assert cuts(Column("x"), np.full(50, 3.0), None, 0) == ()
     assert cuts(Column("x"), np.full(50, np.nan), None, 0) == ()
+
+
+TRIALS = [(0.97, 60, 64), (0.99, 0, 0), (0.95, 300, 320), (0.98, 64, 64), (0.9, 0, 0)]
+
+
+def by_linear_algebra(own):
+    """The posterior of the whole vector of odds: normal, with one part in common and one of each candidate's own."""
+    told = np.array([np.log(share / (1 - share)) for share, _, _ in TRIALS])
+    prior = np.full((len(told), len(told)), belief.OFF[1] ** 2) + own**2 * np.eye(len(told))
+    seen = [k for k, (_, _, draws) in enumerate(TRIALS) if draws]
+    share = np.array([(TRIALS[k][1] + 0.5) / (TRIALS[k][2] + 1) for k in seen])
+    noise = np.diag(1 / (np.array([TRIALS[k][2] for k in seen]) * np.maximum(share * (1 - share), 0.01)))
+    gain = prior[:, seen] @ np.linalg.inv(prior[np.ix_(seen, seen)] + noise)
+    mean = told + belief.OFF[0]
+    return mean + gain @ (np.log(share / (1 - share)) - mean[seen]), np.sqrt(np.diag(prior - gain @ prior[seen]))
+
+
+def test_what_is_believed_of_candidates_is_the_posterior():
+    trials = [Trial(Candidate((), 0.1, share), hits, draws) for share, hits, draws in TRIALS]
+    middle, spread = believed(trials)
+    true = by_linear_algebra(belief.OWN)
+    assert middle == pytest.approx(true[0], abs=1e-9)
+    assert spread == pytest.approx(true[1], abs=1e-9)
+    assert abs(middle - by_linear_algebra(2 * belief.OWN)[0]).max() > 1e-3, "another spread must be seen"
+    chance = chances(trials, 0.96, 500)
+    assert ((chance > 0) & (chance < 1)).all()
+    assert chance.argmax() == middle.argmax()

@@ -26,8 +26,8 @@ def allowed(rule, columns):
     return len(sides) <= columns and all(len(s) == 1 or sorted(s) == [0, 1] for s in sides.values())
 
 
-def by_definition(masks, good, split, asked, columns):
-    """Rows of the first table covered by the best rule, over all rules."""
+def by_definition(masks, good, split, asked, columns, *, part=0.5):
+    """Rows of the first table covered by the best rule, over all rules; ``part`` is what the first table has of the precision."""
     best = -1
     for size in range(1, 2 * columns + 1):
         for rule in itertools.combinations(range(len(masks)), size):
@@ -35,7 +35,8 @@ def by_definition(masks, good, split, asked, columns):
             parts = [slice(0, split)] + [slice(split, None)] * (split < masks.shape[1])
             if not allowed(rule, columns) or inside[:split].sum() < LEAST:
                 continue
-            share = np.mean([(inside & good)[p].sum() / max(inside[p].sum(), 1e-9) for p in parts])
+            shares = [(inside & good)[p].sum() / max(inside[p].sum(), 1e-9) for p in parts]
+            share = shares[0] if len(shares) == 1 else part * shares[0] + (1 - part) * shares[1]
             if share >= asked:
                 best = max(best, int(inside[:split].sum()))
     return best
@@ -61,6 +62,17 @@ def test_no_rule_that_passes_covers_more(seed, columns, split):
                 inside = masks[rule[rule >= 0]].all(axis=0)[:split]
                 assert inside.sum() == rows
                 assert allowed(rule[rule >= 0], columns)
+
+
+@pytest.mark.parametrize("part", [0.15, 0.8, 1.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_first_table_has_the_part_of_the_precision_that_it_is_given(seed, part):
+    masks, good = table(seed)
+    good[90:] |= np.random.default_rng(seed).random(60) < 0.5  # the tables disagree
+    found = best_rules(packed(masks, good, 90), ASKED, columns=2, visits=10**6, least=LEAST, weigh=np.array([0.0, part]))
+    truth = [by_definition(masks, good, 90, asked, 2, part=part) for asked in ASKED]
+    assert found.rows[:, 0].tolist() == truth
+    assert truth != [by_definition(masks, good, 90, asked, 2, part=1.15 - part) for asked in ASKED], "another part gives other rules"
 
 
 def test_a_search_that_sees_other_answers_finds_other_rules():

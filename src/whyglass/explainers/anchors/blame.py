@@ -148,8 +148,10 @@ def _mixed(question: Question, world: World, cases: Sequence[Case]) -> dict[int,
         schema = world.data.schema
         bins = list(predicates(tightest(world, case.x, case.columns), schema))
         wide = [p for p in bins if p.column.kind != "categorical" and p.operator != "is missing"]
-        if case.left < _WHOLE + _EACH * len(wide) or not question.ask.budget.left():
+        if case.left < _WHOLE or not question.ask.budget.left():
             continue
+        if case.left < _WHOLE + _EACH * len(wide):
+            wide = []  # too many columns to look into each
         case.left -= _WHOLE + _EACH * len(wide)
         asked.append((case, wide))
         looks.append(Look(under(world, bins, _WHOLE, case.rng), case.goal))
