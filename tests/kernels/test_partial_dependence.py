@@ -87,3 +87,33 @@ def test_no_rows_and_no_points():
     forest = random_forest(1)
     assert curves(forest, np.zeros((0, 5)), GRIDS).shape == (0, 55, 1)
     assert curves(forest, np.zeros((2, 5)), {}).shape == (2, 0, 1)
+
+
+def halves(seed):
+    """A forest whose two outputs add up to a half in every leaf, as the classes of a random forest do."""
+    forest = random_forest(seed, outputs=2, vector=True, trees=6, max_depth=7)
+    forest.value[:, 1] = 0.5 - forest.value[:, 0]
+    return forest
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_two_outputs_that_add_up_are_walked_as_one(seed):
+    forest, X = halves(seed), random_rows(seed, 300, 5)
+    assert not np.isnan(partial_dependence.prepare(forest, GRIDS).whole)
+    assert np.abs(curves(forest, X, GRIDS) - asked_anew(forest, X, GRIDS)).max() <= 1e-12
+    apart = halves(seed)
+    apart.value[np.flatnonzero(apart.feature < 0)[1], 1] += 1e-6
+    assert np.isnan(partial_dependence.prepare(apart, GRIDS).whole)
+    assert np.abs(curves(apart, X, GRIDS) - asked_anew(apart, X, GRIDS)).max() <= 1e-12
+
+
+@pytest.mark.parametrize("rows", [1, 62, 63, 64, 700])
+def test_any_number_of_rows_fills_the_words(rows):
+    forest, X = random_forest(2, trees=9, max_depth=8), random_rows(2, rows, 5)
+    assert np.abs(curves(forest, X, GRIDS) - asked_anew(forest, X, GRIDS)).max() <= 1e-12
+
+
+def test_points_that_do_not_ascend_are_asked_one_by_one():
+    forest, X = random_forest(4, trees=9), random_rows(4, 40, 5)
+    grids = {0: np.array([1.0, -1.0, 0.0, 0.0]), 2: np.array([0.5, np.nan, -0.5])}
+    assert np.abs(curves(forest, X, grids) - asked_anew(forest, X, grids)).max() <= 1e-12

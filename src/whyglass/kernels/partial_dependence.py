@@ -13,16 +13,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from whyglass.kernels.bits import BITS
-from whyglass.kernels.curve_walk import Grid, Layout, Runs, step_rows
+from whyglass.kernels.curve_walk import Grid, Layout, Runs, different_splits, step_rows
 from whyglass.kernels.forest import Blocks, Floats, Ints, Trees, goes_left, matrix, pack, run
 from whyglass.kernels.jit import compiled, inlined
 
-_WORDS = 16  # of rows that go down a tree together, at most
+_WORDS = 32  # of rows that go down a tree together, at most
 _BLOCKS = 4  # at least, of many rows: there is work for more threads than one
 _BLOCK_CELLS = 1 << 22  # numbers in one block of curves, where a word of rows needs no more
 _PAIR_CELLS = 1 << 19  # numbers in one block of surfaces: it stays in the cache while it is linked and summed
@@ -230,12 +231,10 @@ def prepare(forest: Any, grids: Mapping[int, Floats]) -> Ready:
 
     Cost: nodes x points of the node's column; memory: 12 bytes for each column on each leaf's path.
     """
-    packed = pack(forest)
-    columns = np.unique(packed.feature[packed.feature >= 0]).astype(np.int64)
-    place = np.full(int(forest.n_features) + 1, -1, np.int32)
+    known = _known(forest)
+    trees, columns, levels = known.trees, known.columns, known.levels
+    place = np.full(int(forest.n_features), -1, np.int32)
     place[columns] = np.arange(len(columns), dtype=np.int32)
-    whole, value, base = _halved(packed)
-    trees = packed._replace(feature=place[packed.feature], value=value, base=base)
     points = [matrix(p).reshape(-1) for p in grids.values()]
     slot = np.full(len(columns), -1, np.int32)
     for at, column in enumerate(grids):
@@ -246,12 +245,37 @@ def prepare(forest: Any, grids: Mapping[int, Floats]) -> Ready:
     _mark_plain(trees, grid)
     span = np.zeros((len(trees.feature), 2), np.int64)
     entry = np.empty((8 * len(trees.feature), 3), np.int32)  # pages that nothing is written to are never used
-    levels = _levels(trees) + 1
     count = int(write_runs(trees, grid, levels, span, entry))
     if count > len(entry):
         entry = np.empty((count, 3), np.int32)
         write_runs(trees, grid, levels, span, entry)
-    return Ready(Layout(trees, grid, Runs(span, entry[:count].copy()), levels), columns, whole)
+    return Ready(Layout(trees, grid, Runs(span, entry[:count].copy()), levels, known.split, known.node), columns, known.whole)
+
+
+class _Known(NamedTuple):
+    """What is found out about a forest once: parts of ``Ready`` and its ``Layout``."""
+
+    trees: Trees
+    columns: NDArray[np.int64]
+    whole: float
+    levels: int
+    split: Ints
+    node: Ints
+
+
+_found: WeakKeyDictionary[Any, _Known] = WeakKeyDictionary()
+
+
+def _known(forest: Any) -> _Known:
+    if forest not in _found:
+        packed = pack(forest)
+        columns = np.unique(packed.feature[packed.feature >= 0]).astype(np.int64)
+        place = np.full(int(forest.n_features) + 1, -1, np.int32)
+        place[columns] = np.arange(len(columns), dtype=np.int32)
+        whole, value, base = _halved(packed)
+        trees = packed._replace(feature=place[packed.feature], value=value, base=base)
+        _found[forest] = _Known(trees, columns, whole, _levels(trees) + 1, *different_splits(trees))
+    return _found[forest]
 
 
 def _mark_plain(trees: Trees, grid: Grid) -> None:

@@ -19,10 +19,12 @@ from typing import IO, Any
 import numpy as np
 
 from whyglass.kernels import (
+    aside,
     background_segments,
     background_walk,
     bitsets,
     box_rehearsal,
+    curve_walk,
     enumerate_forest,
     forest,
     leaf_cells,
@@ -99,8 +101,9 @@ def other_kernels() -> tuple[Callable[..., Any], ...]:
         leaf_tables.explain_rows,
         background_segments.walk_trees,
         partial_dependence.write_runs,
-        partial_dependence.step_rows,
+        curve_walk.step_rows,
         partial_dependence.step_pairs,
+        aside.step_aside,
         bitsets.search,
         bitsets.count_each,
         surrogate.add_moments,
@@ -133,6 +136,7 @@ def call_rest() -> None:
     partial_dependence.curves(partial_dependence.prepare(stump, {0: row[0]}), row, lambda part, sums: None)  # noqa: ARG005
     background_walk.values(stump, row, row)
     two = _TwoColumns()
+    aside.sums(stump, row, [0], np.zeros((1, 1, 2)))
     partial_dependence.surfaces(partial_dependence.prepare(two, {0: row[0], 1: row[0]}), np.zeros((1, 2)), lambda part, sums: None)  # noqa: ARG005
     _surrogates(stump, row)
     _rules()

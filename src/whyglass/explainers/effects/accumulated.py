@@ -83,6 +83,16 @@ class _Axis:
         down = np.flatnonzero(places > 0)
         yield down, places[down] - 1
 
+    def ends(self, values: Array) -> Array:
+        """The values at the ends of each row's steps, float64 (rows, 2): the one before and the one after; NaN where it takes none."""
+        found = np.full((len(values), 2), np.nan)
+        for up, (rows, step) in enumerate(self.moves(values)):
+            if up == 0:
+                found[rows, 1] = self.points[step + 1]
+            if up == 1 or not self.category:
+                found[rows, 0] = self.points[step]
+        return found
+
     def weights(self, values: Array) -> Array:
         """Share of the rows at every point: a number counts half at each end of its bin."""
         counts = np.zeros(len(self.points))
@@ -121,23 +131,13 @@ class _Found:
         """Columns: the mean difference of each step, added up and centred; the error of that sum over the rows."""
         matrix, outputs = self.engine.matrix, len(self.engine.game.names)
         sums = [_Steps(axis.steps, outputs) for axis in axes]
-        moves = [(at, _by_row(len(matrix), *move)) for at, axis in enumerate(axes) for move in axis.moves(matrix[:, axis.column])]
-        if self.engine.forest is not None and axes:
-            starts = np.cumsum([0, *(len(axis.points) for axis in axes)])
-
-            def take(part: slice, block: Array) -> None:
-                for at, step in moves:
-                    rows = np.flatnonzero(step[part] >= 0)
-                    cell = starts[at] + step[part][rows]
-                    sums[at].add(part.start, step[part][rows], block[rows, cell + 1] - block[rows, cell])
-
-            self.engine.curves({axis.column: axis.points for axis in axes}, take)
+        if self.engine.forest is not None:
+            self._beside(axes, sums)
         else:
-            for at, step in moves:
-                there = np.flatnonzero(step >= 0)
-                for part in _blocks(len(there), 2):
-                    rows = there[part]
-                    sums[at].add(part.start, step[rows], self._change(rows, [(axes[at], step[rows])]))
+            for axis, found in zip(axes, sums, strict=True):
+                for there, step in axis.moves(matrix[:, axis.column]):
+                    for part in _blocks(len(there), 2):
+                        found.add(part.start, step[part], self._change(there[part], [(axis, step[part])]))
         for axis, found in zip(axes, sums, strict=True):
             name = self.engine.ask.data.schema.names[axis.column]
             mean, error = found.merged()
@@ -145,6 +145,25 @@ class _Found:
             self.points[name] = axis.points
             self.values[name] = self._kept(added @ mean)
             self.errors[name] = self._kept(np.sqrt(added**2 @ error**2))
+
+    def _beside(self, axes: list[_Axis], sums: list[_Steps]) -> None:
+        """The changes of all columns from one walk down the trees."""
+        matrix = self.engine.matrix
+
+        def take(part: slice, said: Array) -> None:
+            rows = matrix[part]
+            own = self.engine.ask_rows(rows) if any(axis.category for axis in axes) else said[:, 0, 0]
+            for at, axis in enumerate(axes):
+                for up, (there, step) in enumerate(axis.moves(rows[:, axis.column])):
+                    after = said[there, at, 1] if up == 0 else own[there]
+                    before = own[there] if axis.category and up == 0 else said[there, at, 0]
+                    sums[at].add(part.start, step, after - before)
+
+        def others(part: slice) -> Array:
+            return np.stack([axis.ends(matrix[part, axis.column]) for axis in axes], axis=1)
+
+        if axes:
+            self.engine.beside([axis.column for axis in axes], others, take)
 
     def surface(self, key: tuple[str, str], first: _Axis, second: _Axis) -> None:
         """One pair: mean second difference of each cell, added up, less what each column does alone."""
@@ -228,13 +247,6 @@ class _Steps:
         mean = total / n
         variance = np.maximum(square / n - mean**2, 0) * np.divide(n, n - 1, out=np.zeros_like(n), where=n > 1)
         return mean, np.sqrt(variance / n)
-
-
-def _by_row(rows: int, there: Places, step: Places) -> Places:
-    """The step of every row; -1 where it takes no part."""
-    out = np.full(rows, -1, np.intp)
-    out[there] = step
-    return out
 
 
 def _blocks(rows: int, corners: int) -> list[slice]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from whyglass.core.rescue import rescue
 from whyglass.explainers.links import sigmoid, through
 from whyglass.explainers.shapley.answers import OUT_OF_TIME, problems, usable
 from whyglass.explainers.shapley.games import Game, bad_answer, game_of, words
-from whyglass.kernels import partial_dependence
+from whyglass.kernels import aside, partial_dependence
 
 Array = NDArray[np.float64]
 Consume = Callable[[slice, Array], None]
@@ -124,12 +124,29 @@ class Engine:
 
     def _surface(self, start: int, consume: Consume) -> Consume:
         """The same of sums (rows, points, points, sums)."""
+        return lambda part, sums: consume(slice(part.start + start, part.stop + start), self._linked_last(sums))
 
-        def take(part: slice, sums: Array) -> None:
-            said = self.linked(np.ascontiguousarray(sums.reshape(-1, sums.shape[-1]).T)[:, :, None])[..., 0].T
-            consume(slice(part.start + start, part.stop + start), said.reshape(*sums.shape[:-1], -1))
+    def _linked_last(self, sums: Array) -> Array:
+        """Predictions from a forest's sums: float64 (..., sums) -> (..., outputs)."""
+        if self.link == "identity":
+            return sums
+        return through(sums.reshape(-1, sums.shape[-1]), self.link, self.game.width).reshape(*sums.shape[:-1], -1)
 
-        return take
+    def beside(self, columns: Sequence[int], others: Callable[[slice], Array], consume: Consume) -> None:
+        """What the trees predict of the rows with one column at one of two other values.
+
+        Args:
+            columns: The columns that are asked about.
+            others: Gives the two values of a block of rows (places among ``rows``): float64 (rows, columns, 2), NaN where
+                nothing is asked.
+            consume: Called with the rows of a block and float64 (rows, columns, 2, outputs).
+
+        Raises:
+            UnsupportedError: If the model has no trees to walk.
+        """
+        forest, matrix = self._walked(), self.matrix
+        for part in self._pieces(_PIECE):
+            consume(part, self._linked_last(aside.sums(forest, matrix[part], columns, others(part), self.ask.executor)))
 
     def along(self, matrix: Array, grids: Mapping[int, Array], consume: Consume) -> None:
         """What the trees predict of any rows at the points of columns, as ``curves`` gives it.
@@ -137,10 +154,14 @@ class Engine:
         Raises:
             UnsupportedError: If the model has no trees to walk.
         """
+        ready = partial_dependence.prepare(self._walked(), grids)
+        partial_dependence.curves(ready, matrix, self._curve(0, consume), self.ask.executor)
+
+    def _walked(self) -> Forest:
         if self.forest is None:
             msg = f"{self.ask.model.name} has no trees to walk."
             raise UnsupportedError(msg)
-        partial_dependence.curves(partial_dependence.prepare(self.forest, grids), matrix, self._curve(0, consume), self.ask.executor)
+        return self.forest
 
     def ask_rows(self, matrix: Array) -> Array:
         """What the model says of rows of any kind: float64 (rows, outputs), NaN where it fails."""
