@@ -123,6 +123,9 @@ def test_a_given_result_answers_for_its_rows_and_its_settings_for_others(model, 
     why, lime = pair
     view = wg.show(why, lime)
     assert view.meta["surrogate"]["source"] == "given"
+    assert view.meta["python"]["call"].endswith(
+        ', wg.explain(model, X_test, method="lime", space="probability", n_samples=600, sampling=\'local\', seed=3)'
+    )
     for i in (0, 5, 29):
         found = ask(view, row=rows[i])
         assert found["given"]

@@ -145,6 +145,16 @@ class Around:
         frozen["surrogate"] = None if found is None else self.offered()
         if found is not None:
             tables["surrogate"] = registry.load("frames", "stream")(found)
+            frozen["quantisation"] = {**(frozen["quantisation"] or {}), "coefficients": f"at most 1/{2 * STEPS:,} of the largest"}
+
+    def call(self) -> str:
+        """The Python that asks for the given result again, as a further argument of ``show``; empty without one."""
+        if self.given is None:
+            return ""
+        given, width = self.given.provenance.params, 0.75 * math.sqrt(len(self.given.feature_names))
+        said = [f"{name}={given[name]!r}" for name in ASKED if given.get(name) not in (None, "pool", width)]
+        said += [f"seed={self.given.provenance.seed}"] if self.given.provenance.seed else []
+        return ", ".join([', wg.explain(model, X_test, method="lime"', f'space="{self.given.space}"', *said]) + ")"
 
     def _output(self, given: Any) -> str:
         model, result = self.subject.model, self.subject.result

@@ -77,6 +77,7 @@ def build(
     around = Around(subject, beside)
     answers = Answers(subject, around)
     meta = _meta(subject, options.get("theme", "auto")) | {"surrogate": around.offered()}
+    meta["python"]["call"] += around.call()
     if given is not None and result is not None and own_terms.alone(given):
         labels = wrapped.provenance.get("labels", {}) if wrapped else {}
         meta |= {k: labels[k] for k in ("title", "noun") if k in labels} | {"subtitle": own_terms.note(result, given)}

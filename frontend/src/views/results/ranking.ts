@@ -99,7 +99,7 @@ function Around({ desk }: { desk: RankingDesk }): VNode {
     const title = meta.facts[j]?.title ?? "";
     return {
       feature: meta.facts[j]?.name ?? "", title, note: bin(words, meta.edges, j, row[j] ?? NaN), value, half,
-      tone: certain[j] ? (value > 0 ? "u" : "d") : "n", written, ring: NaN, other: spread, tip: `${title}\nKept: ${written} ${spread}${unit && ` ${unit}`}.`, against: false,
+      tone: certain[j] ? (value > 0 ? "u" : "d") : "n", written, spread: "", ring: NaN, other: spread, tip: `${title}\nKept: ${written} ${spread}${unit && ` ${unit}`}.`, against: false,
     };
   };
   const { output } = room.store.state.value;
@@ -145,7 +145,7 @@ function AtLarge({ desk }: { desk: RankingDesk }): VNode {
     const title = meta.facts[j]?.title ?? "";
     const note = (meta.facts[j]?.columns.length ?? 1) > 1 ? meta.facts[j]?.columns.map((c) => words.title(c)).join(", ") : base ? `${value < 0 ? "" : "+"}${percent(value / Math.abs(base))}` : "";
     const spread = half(j) ? `± ${size(half(j))}` : "";
-    return { feature: meta.facts[j]?.name ?? "", title, note: note ?? "", value, half: half(j), tone: certain[j] ? "k" : "n", written: write(value), ring: NaN, other: spread, tip: `${title}\n${write(value)} ${spread}`, against: false };
+    return { feature: meta.facts[j]?.name ?? "", title, note: note ?? "", value, half: half(j), tone: certain[j] ? "k" : "n", written: write(value), spread: "", ring: NaN, other: spread, tip: `${title}\n${write(value)} ${spread}`, against: false };
   };
   const top = order[0];
   const others = words.many;

@@ -19,6 +19,8 @@ export interface BarRow {
   /** "u" up, "d" down, "n" cannot be told from nothing, "k" a size without direction. */
   readonly tone: "u" | "d" | "n" | "k";
   readonly written: string;
+  /** The interval for those who do not see the whisker; empty where it is written or there is none. */
+  readonly spread: string;
   /** The other story's value and how it is written; NaN where there is none. */
   readonly ring: number;
   readonly other: string;
@@ -45,7 +47,7 @@ export function Bars({ rows, heads }: { rows: readonly BarRow[]; heads: readonly
           ${r.half > most * 0.015 && html`<i class="w" style=${span(r.value - r.half, r.value + r.half)}></i>`}
           ${!Number.isNaN(r.ring) && html`<i class="ring" style=${{ left: `${at(r.ring)}%` }}></i>`}
         </div></td>
-        <td class=${`r ${COLOUR[r.tone]}`}>${r.written}</td>
+        <td class=${`r ${COLOUR[r.tone]}`}>${r.written}${r.spread && html`<span class="vh"> ${r.spread}</span>`}</td>
         ${heads[1] && html`<td class="r">${r.other}</td>`}
       </tr>`)}
     </tbody>
