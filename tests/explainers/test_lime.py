@@ -193,6 +193,42 @@ def test_ties_are_marked():
     assert tied[:, [1, 2]].mean() > 0.7, "equal but for the draws"
 
 
+def test_fit_ties_and_errors_can_be_read_without_arrays():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(400, 4)), columns=["a", "b", "r2", "a tied"])
+    wrapped = wg.wrap(lambda f: (3 * (f["a"] > 0) + (f["b"] > 0) + (f["r2"] > 0)).to_numpy(dtype=float), X, task="regression")
+    why = wg.explain(wrapped, X[:8], method="lime")
+    flat = why.to_frame()
+    assert list(flat.columns)[:9] == ["row", "output", "base_value", "prediction", "r2", "a", "b", "r2 (2)", "a tied (2)"]
+    assert flat["r2"].tolist() == why.fidelity["r2"][:, 0].tolist()
+    assert flat["a tied"].tolist() == why.fidelity["tied"][:, 0, 0].tolist()
+    assert flat["b tied"].tolist() == why.fidelity["tied"][:, 1, 0].tolist()
+    assert flat["b std_error"].tolist() == why.std_errors[:, 1, 0].tolist()
+    row = next(r for r in range(8) if why.fidelity["tied"][r, 1, 0] == 1)
+    said = repr(why[row])
+    assert f"held-out R2 {why.fidelity['r2'][row, 0]:.2f}" in said
+    assert said.count("(tied)") >= 2
+    assert "in value space, estimated, with standard errors (lime)" in said
+    assert "each column drawn on its own from 400 training rows" in said
+
+
+def test_the_width_is_said_and_follows_the_rule():
+    wrapped, data = model(5, count=60), cases(5)
+    ruled, same = (explained(wrapped, data, params=given) for given in ({}, {"kernel_width": 1.5}))
+    assert ruled.provenance.params["kernel_width"] == 0.75 * COLUMNS**0.5 == 1.5
+    assert np.array_equal(ruled.values, same.values)
+    assert explained(wrapped, data, params={"kernel_width": 2}).provenance.params["kernel_width"] == 2.0
+
+
+@pytest.mark.parametrize("sampling", ["pool", "exact", "local"])
+def test_the_order_of_rows_does_not_matter(sampling):
+    wrapped, data = model(5, count=60, outputs=2), cases(5, 40)
+    order = np.random.default_rng(0).permutation(40)
+    options = {"params": {"sampling": sampling, "n_samples": 300, "n_features": 3}}
+    found = explained(wrapped, data.take(order), **options)
+    assert np.array_equal(found.values, explained(wrapped, data, **options).values[order])
+
+
 @pytest.mark.parametrize("sampling", ["pool", "exact", "local"])
 def test_a_batch_is_its_rows_bit_for_bit_on_any_number_of_threads(sampling):
     wrapped, data = model(5, count=60, outputs=2), cases(5, 40)

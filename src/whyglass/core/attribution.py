@@ -40,7 +40,7 @@ class Attribution(Explanation):
         std_errors: Like ``values``, or None when exact.
         interactions: float64 (rows, features, features, outputs) or None: what pairs do together (Shapley interaction index), half of
             it on either side of the diagonal, which holds what a feature does alone; each line adds up to the feature's value.
-        fidelity: Method-specific measures of trust, each an array with one entry a row.
+        fidelity: Method-specific measures of trust, each an array with one entry a row; some go on by (features and) outputs.
         status: One entry a row: "ok", or why it could not be explained (its values are NaN then).
         background_note: What stands for "unknown", in words.
         groups: Name and column positions of every player, in the order of ``values``; None when each column is its own.
@@ -126,9 +126,12 @@ class Attribution(Explanation):
 
     def top(self, k: int = 5) -> list[list[tuple[str, float]]]:
         """The ``k`` strongest columns of each row for its last output, as (name, value), strongest first."""
-        last = np.nan_to_num(self.values[:, :, -1]) if self.output_names else np.zeros(self.values.shape[:2])
-        order = np.argsort(-np.abs(last), axis=1, kind="stable")[:, :k]
-        return [[(self.feature_names[j], float(last[r, j])) for j in columns] for r, columns in enumerate(order)]
+        last = self._last()
+        return [[(self.feature_names[j], float(last[r, j])) for j in columns] for r, columns in enumerate(_strongest(last, k))]
+
+    def _last(self) -> Array:
+        """The values of the last output: float64 (rows, features), 0 where there is none."""
+        return np.nan_to_num(self.values[:, :, -1]) if self.output_names else np.zeros(self.values.shape[:2])
 
     def agreement(self, other: Attribution, k: int = 5) -> Any:
         """How far another explanation of the same rows agrees with this one, such as LIME with Shapley values.
@@ -176,8 +179,10 @@ class Attribution(Explanation):
             kind: "pandas", "polars", "arrow" or "numpy"; the caller's own kind when None.
 
         Returns:
-            A frame of that kind. Standard errors follow as "<feature> std_error" when the values are estimates. A feature
-            named like another column of the frame gets " (2)", " (3)", ... behind its name.
+            A frame of that kind. Standard errors follow as "<feature> std_error" when the values are estimates. Measures of trust
+            that there is one of for each output stand before the features under their own name (LIME's "r2"), those of each feature
+            behind as "<feature> <measure>" ("Age tied"). A feature named like another column of the frame gets " (2)", " (3)", ...
+            behind its name.
         """
         rows, features, outputs = self.values.shape
         columns: Arrays = {
@@ -185,13 +190,14 @@ class Attribution(Explanation):
             "output": np.tile(np.array(self.output_names, dtype=object), rows),
             "base_value": self.base_values.reshape(-1),
             "prediction": self.predictions.reshape(-1),
+            **{name: measured.reshape(-1) for name, measured in self.fidelity.items() if measured.shape == (rows, outputs)},
         }
-        flat = self.values.transpose(0, 2, 1).reshape(rows * outputs, features)
-        names = _distinct(self.feature_names, columns)
-        columns.update({name: flat[:, j] for j, name in enumerate(names)})
-        if self.std_errors is not None:
-            errors = self.std_errors.transpose(0, 2, 1).reshape(rows * outputs, features)
-            columns.update({f"{name}{ERROR}": errors[:, j] for j, name in enumerate(names)})
+        behind = {"": self.values} | ({} if self.std_errors is None else {ERROR: self.std_errors})
+        behind |= {f" {name}": measured for name, measured in self.fidelity.items() if measured.shape == self.values.shape}
+        names = _distinct(self.feature_names, columns, tuple(behind))
+        for suffix, given in behind.items():
+            flat = given.transpose(0, 2, 1).reshape(rows * outputs, features)
+            columns.update({f"{name}{suffix}": flat[:, j] for j, name in enumerate(names)})
         columns["status"] = np.repeat(np.array(self.status, dtype=object), outputs)
         return registry.load("frames", "builder")(columns, kind or self.dataset.frame)
 
@@ -201,15 +207,24 @@ class Attribution(Explanation):
         shape = f"{count_of(rows, 'row')} x {count_of(features, 'feature')} x {count_of(outputs, 'output')}"
         head = f"Attribution: {shape}, in {self.space} space, {trust} ({self.provenance.method})"
         lines = [head] + ([f"  unknown = {self.background_note}"] if self.background_note else [])
-        for row, strongest in enumerate(self[:3].top(3)):
-            if self.status[row] != "ok":
-                lines.append(f"  row {row}: {self.status[row]}")
-                continue
-            pushes = ", ".join(f"{name} {'+' if value >= 0 else ''}{write_number(value)}" for name, value in strongest)
-            prediction = write_number(float(self.predictions[row, -1])) if outputs else ""
-            lines.append(f"  row {row}: {self.output_names[-1] if outputs else ''} = {prediction}; {pushes}")
+        lines += [
+            f"  row {row}: {self._row_in_words(row) if self.status[row] == 'ok' else self.status[row]}" for row in range(min(rows, 3))
+        ]
         bad = sum(s != "ok" for s in self.status)
         return "\n".join(lines + ([f"  {count_of(bad, 'row')} could not be explained; see .status"] if bad else []))
+
+    def _row_in_words(self, row: int) -> str:
+        """The last output's prediction and strongest columns; those whose order is not certain, and how well they fit, where known."""
+        if not self.output_names:
+            return ""
+        values, tied, r2 = self._last()[row], self.fidelity.get("tied"), self.fidelity.get("r2")
+        marks = np.zeros(len(values)) if tied is None or tied.shape != self.values.shape else tied[row, :, -1]
+        pushes = ", ".join(
+            f"{self.feature_names[j]} {'+' if values[j] >= 0 else ''}{write_number(float(values[j]))}{' (tied)' if marks[j] == 1 else ''}"
+            for j in _strongest(values[None], 3)[0]
+        )
+        fit = "" if r2 is None or r2.shape != self.predictions.shape or np.isnan(r2[row, -1]) else f"; held-out R2 {r2[row, -1]:.2f}"
+        return f"{self.output_names[-1]} = {write_number(float(self.predictions[row, -1]))}; {pushes}{fit}"
 
     def to_wire(self) -> tuple[dict[str, Any], Arrays]:
         """The result as JSON and named arrays."""
@@ -309,12 +324,17 @@ def _read_groups(given: Any, columns: int) -> Groups | None:
     return groups
 
 
-def _distinct(names: tuple[str, ...], taken: Arrays) -> list[str]:
-    """Frame columns must be unique: repeated names get " (2)", " (3)", ..."""
+def _strongest(values: Array, k: int) -> NDArray[np.intp]:
+    """Positions of the ``k`` columns of the largest size in each row of (rows, features), strongest first."""
+    return np.argsort(-np.abs(values), axis=1, kind="stable")[:, :k]
+
+
+def _distinct(names: tuple[str, ...], taken: Arrays, suffixes: tuple[str, ...]) -> list[str]:
+    """Frame columns must be unique, with each of the suffixes too: repeated names get " (2)", " (3)", ..."""
     used = set(taken) | RESERVED
     result = []
     for name in map(str, names):
         tries = (name if k == 1 else f"{name} ({k})" for k in itertools.count(1))
-        result.append(next(t for t in tries if t not in used and f"{t}{ERROR}" not in used))
-        used |= {result[-1], f"{result[-1]}{ERROR}"}
+        result.append(next(t for t in tries if used.isdisjoint(t + suffix for suffix in suffixes)))
+        used |= {result[-1] + suffix for suffix in suffixes}
     return result
