@@ -105,6 +105,12 @@ def test_points_that_no_one_has_are_counted():
     curves = wg.explain(model, rows[:500], method="pdp", features=["age", "noise"], grid=20)
     assert curves.extrapolation["age"][0] > 0.2, "many with a pension are moved to an age at which no one has one"
     assert curves.extrapolation["noise"].max() <= 0.05
+    age_line, noise_line = repr(curves).splitlines()[1:3]
+    assert f"{curves.extrapolation['age'].max():.0%} of the rows are taken where no row is like them" in age_line
+    assert "no row is like them" not in noise_line
+    frame = curves.to_frame()
+    assert frame["extrapolated"][frame["feature"] == "age"].tolist() == curves.extrapolation["age"].tolist()
+    assert wg.explain(model, rows[:50], method="ale", features=["age"]).to_frame()["extrapolated"].isna().all()
 
 
 def test_a_bad_row_is_left_out_and_says_why():

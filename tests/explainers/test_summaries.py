@@ -1,8 +1,12 @@
 """Global answers from local ones."""
 
+import dataclasses
+
 import numpy as np
 import pytest
+from sklearn.ensemble import HistGradientBoostingRegressor
 
+import whyglass as wg
 from whyglass.core.attribution import Attribution
 from whyglass.core.errors import InputError
 from whyglass.core.provenance import Provenance
@@ -80,6 +84,34 @@ def test_the_partner_is_the_column_that_changes_the_effect(categorical):
     assert found.partner == 2
     assert found.strength[0] == 0
     assert found.strength[2] > 5 * max(found.strength[1], found.strength[3])
+
+
+def test_exact_interactions_are_believed_and_not_the_spread():
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(400, 3))
+    X[:, 2] = X[:, 1] + 0.01 * rng.normal(size=400)
+    pairs = np.zeros((400, 3, 3, 1))
+    pairs[:, 0, 2, 0] = pairs[:, 2, 0, 0] = X[:, 0] * X[:, 2] / 2
+    pairs[:, 0, 0, 0] = X[:, 0]
+    why = answer(pairs.sum(axis=2)[..., 0], X)
+    guessed = dependence(why, "c0")
+    exact = dependence(dataclasses.replace(why, interactions=pairs), "c0")
+    assert guessed.by == "spread"
+    assert exact.by == "interactions"
+    assert exact.partner == 2
+    assert exact.strength[1] == 0.0, "a copy of the partner has no interaction of its own"
+    assert guessed.strength[1] > 0.5
+    assert exact.strength[2] == pytest.approx(np.abs(X[:, 0] * X[:, 2]).mean(), rel=1e-12)
+    assert dependence(dataclasses.replace(why, interactions=pairs), "c1").partner is None
+
+
+def test_the_strongest_pair_of_a_real_model_is_the_one_planted():
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(600, 4))
+    y = X[:, 0] * X[:, 3] + X[:, 1] + 0.2 * X[:, 2]
+    model = wg.wrap(HistGradientBoostingRegressor(max_iter=30, random_state=0).fit(X, y), X, y)
+    found = dependence(wg.explain(model, X[:200], method="shap.tree", interactions=True), 0)
+    assert (found.partner, found.by) == (3, "interactions")
 
 
 def test_no_interaction_means_no_partner():

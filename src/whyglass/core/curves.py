@@ -17,6 +17,8 @@ from whyglass.core.schema import Column, Dataset, schema_to_json
 Array = NDArray[np.float64]
 Key = str | tuple[str, str]
 KINDS = ("pdp", "ice", "ale")
+_SHOWN = 5  # columns and pairs named when curves are printed
+_FAR = 0.05  # share of the rows from which on it is said that a point leaves the data
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -31,7 +33,8 @@ class Curves(Explanation):
             for a pair.
         std_errors: Key -> like ``values``, over the rows as a sample of all rows; empty for ice, which has none.
         extrapolation: Column -> float64 (points,), the share of rows that a point moves to where there is no row like them; pdp only.
-        strength: Pair -> float64 (outputs,), Friedman's H statistic: the share of the pair's joint effect that is interaction.
+        strength: Pair -> float64 (outputs,), Friedman's H statistic: the root of the share of the joint effect's spread that is
+            interaction; 0 for two columns that simply add up, 1 where all is interaction.
         output_names: One per output.
         space: What ``values`` are.
         dataset: The rows averaged over.
@@ -105,12 +108,16 @@ class Curves(Explanation):
         return super().__getitem__(key)
 
     def to_frame(self, kind: str | None = None) -> Any:
-        """One line a point and output: feature, value, with, with_value (for pairs), row (for ice), output, effect, std_error."""
+        """One line a point and output.
+
+        Columns: feature, value, with, with_value (for pairs), row (for ice), output, effect, std_error, and extrapolated: the share
+        of the rows that the point moves to where no known row is like them (pdp of single columns).
+        """
         lines: list[tuple[Any, ...]] = []
         for key in self.keys:
             own = self._own(key)
             names = key if isinstance(key, tuple) else (key, "")
-            errors = self.std_errors.get(key)
+            errors, away = self.std_errors.get(key), self.extrapolation.get(key)
             for index in np.ndindex(self.values[key].shape):
                 at = index[1:] if self.kind == "ice" else index
                 second = own[1][at[1]] if isinstance(key, tuple) else None
@@ -118,11 +125,11 @@ class Curves(Explanation):
                 row = index[0] if self.kind == "ice" else -1
                 error = np.nan if errors is None else float(errors[index])
                 effect = float(self.values[key][index])
-                lines.append(
-                    (names[0], str(first), names[1], "" if second is None else str(second), row, self.output_names[at[-1]], effect, error)
-                )
-        heads = ("feature", "value", "with", "with_value", "row", "output", "effect", "std_error")
-        types: tuple[Any, ...] = (object, object, object, object, np.int64, object, np.float64, np.float64)
+                moved = np.nan if away is None else float(away[at[0]])
+                output = self.output_names[at[-1]]
+                lines.append((names[0], str(first), names[1], "" if second is None else str(second), row, output, effect, error, moved))
+        heads = ("feature", "value", "with", "with_value", "row", "output", "effect", "std_error", "extrapolated")
+        types: tuple[Any, ...] = (object, object, object, object, np.int64, object, np.float64, np.float64, np.float64)
         columns: Arrays = {h: np.array([line[i] for line in lines], dtype=t) for i, (h, t) in enumerate(zip(heads, types, strict=True))}
         return registry.load("frames", "builder")(columns, kind or self.dataset.frame)
 
@@ -130,11 +137,26 @@ class Curves(Explanation):
         words = {"pdp": "partial dependence", "ice": "individual curves", "ale": "accumulated local effects"}[self.kind]
         trust = "exact for these rows" if self.exact else "estimated"
         lines = [f"Curves: {words} of {len(self.keys)} columns or pairs over {len(self):,} rows, in {self.space} space, {trust}"]
-        for key in self.keys[:5]:
+        for key in self.keys[:_SHOWN]:
             said = self.values[key][..., -1]
             span = float(np.nanmax(said) - np.nanmin(said)) if said.size else 0.0
-            lines.append(f"  {' x '.join(key) if isinstance(key, tuple) else key}: moves {self.output_names[-1]} by {span:.3g}")
+            name = " x ".join(key) if isinstance(key, tuple) else key
+            lines.append(f"  {name}: moves {self.output_names[-1]} by {span:.3g}{self._beyond(key)}")
+        if len(self.keys) > _SHOWN:
+            lines.append(f"  and {len(self.keys) - _SHOWN} more")
         return "\n".join(lines)
+
+    def _beyond(self, key: Key) -> str:
+        """What else must be known to read a key's values."""
+        if key in self.strength:
+            return f", H statistic {self.strength[key][-1]:.2f} (0: they add up, 1: all interaction)"
+        away = self.extrapolation.get(key)
+        if away is None or not len(away) or not away.max() >= _FAR:
+            return ""
+        own, far, worst = self._own(key), int((away >= _FAR).sum()), int(np.argmax(away))
+        point = str(own[worst]) if own.dtype == object else f"{own[worst]:.4g}"
+        where = f"at {point}" if far == 1 else f"most at {point}, {_FAR:.0%} or more at {far} of {len(away)} points"
+        return f"; {away[worst]:.0%} of the rows are taken where no row is like them ({where}): there the model guesses"
 
     def to_wire(self) -> tuple[dict[str, Any], Arrays]:
         """The result as JSON and named arrays."""

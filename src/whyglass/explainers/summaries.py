@@ -16,6 +16,7 @@ from whyglass.core.attribution import Attribution
 from whyglass.core.errors import InputError
 
 Array = NDArray[np.float64]
+_ROUNDING = 1e-9  # of the column's mean size: a smaller interaction is none
 _BINS = 8  # quantile bins of a numeric column when interaction partners are compared
 
 
@@ -62,9 +63,11 @@ class Dependence:
         rows: int64 (explained,), positions of the rows.
         x: float64 (explained,), encoded values of the column.
         values: float64 (explained,).
-        strength: float64 (features,), share of the spread left at equal x that each other column accounts for; zero for the
-            column itself.
-        partner: The column with the largest share, or None when no column accounts for more than chance would.
+        strength: float64 (features,), how much each other column changes this one's effect; zero for the column itself. By
+            "interactions" the mean size of the pair's exact interaction, in the values' own unit; by "spread" the share of the
+            spread left at equal x that the column accounts for.
+        partner: The column with the largest strength, or None when no column has more than chance or rounding would give it.
+        by: "interactions" where the exact pairs are known, else "spread": a guess from the values themselves.
     """
 
     rows: NDArray[np.intp]
@@ -72,6 +75,7 @@ class Dependence:
     values: Array
     strength: Array
     partner: int | None
+    by: str
 
 
 def importance(why: Attribution, output: int = -1, confidence: float = 0.95) -> Importance:
@@ -108,9 +112,10 @@ def beeswarm(why: Attribution, output: int = -1, most: int = 2000, seed: int = 0
 def dependence(why: Attribution, feature: str | int, output: int = -1) -> Dependence:
     """A column's values against the column, and the strongest interaction partner.
 
-    The rule: rows are put in bins of the column (its categories, or quantile bins), and the bin's mean value is taken away;
-    what is left is interaction. A partner's strength is the share of that spread which bins of the partner account for
-    within each bin of the column, less what as many random bins would (adjusted R squared), never below zero.
+    Where the answer holds exact interactions (``explain(..., interactions=True)``), they say it. Else the rule is: rows are put
+    in bins of the column (its categories, or quantile bins), and the bin's mean value is taken away; what is left is
+    interaction. A partner's strength is the share of that spread which bins of the partner account for within each bin of the
+    column, less what as many random bins would (adjusted R squared), never below zero.
 
     Raises:
         InputError: If there is no such column.
@@ -118,6 +123,11 @@ def dependence(why: Attribution, feature: str | int, output: int = -1) -> Depend
     column = why.schema.index(feature) if isinstance(feature, str) else range(len(why.schema))[feature]
     rows = explained(why)
     X, values = why.dataset.matrix[rows], why.values[rows, column, output]
+    if why.interactions is not None:
+        strength = 2 * np.abs(why.interactions[rows, column, :, output]).mean(axis=0) if len(rows) else np.zeros(X.shape[1])
+        strength[column] = 0.0
+        known = len(rows) > 0 and strength.max() > _ROUNDING * np.abs(values).mean()
+        return Dependence(rows, X[:, column], values, strength, int(np.argmax(strength)) if known else None, "interactions")
     kinds = [c.kind == "categorical" for c in why.schema.columns]
     own = _bins(X[:, column], kinds[column])
     strength = np.zeros(X.shape[1])
@@ -125,7 +135,7 @@ def dependence(why: Attribution, feature: str | int, output: int = -1) -> Depend
         if other != column:
             strength[other] = _share(values, own, _bins(X[:, other], kinds[other]))
     partner = int(np.argmax(strength)) if strength.size and strength.max() > 0 else None
-    return Dependence(rows, X[:, column], values, strength, partner)
+    return Dependence(rows, X[:, column], values, strength, partner, "spread")
 
 
 def explained(why: Attribution) -> NDArray[np.intp]:
