@@ -230,12 +230,13 @@ def test_the_order_of_rows_does_not_matter(sampling):
 
 
 @pytest.mark.parametrize("sampling", ["pool", "exact", "local"])
-def test_a_batch_is_its_rows_bit_for_bit_on_any_number_of_threads(sampling):
-    wrapped, data = model(5, count=60, outputs=2), cases(5, 40)
-    options = {"params": {"sampling": sampling, "n_samples": 300}, "seed": 3}
+@pytest.mark.parametrize("most", [None, 2])
+def test_a_batch_is_its_rows_bit_for_bit_on_any_number_of_threads(sampling, most):
+    wrapped, data = model(5, count=60, outputs=2), cases(5, 150)
+    options = {"params": {"sampling": sampling, "n_samples": 300, "n_features": most}, "seed": 3}
     together = explained(wrapped, data, executor=Executor(1), **options)
     assert explained(model(5, count=60, outputs=2), data, executor=Executor(2), **options) == together
-    for row in (0, 17, 39):
+    for row in (0, 17, 149):
         assert explained(wrapped, data.take(np.array([row])), **options) == together[row]
     if sampling != "exact":
         assert explained(wrapped, data, params=options["params"], seed=4) != together

@@ -9,6 +9,7 @@ import pytest
 from random_forests import random_forest
 
 from whyglass import kernels
+from whyglass.core.executor import Executor
 from whyglass.kernels import forest, product_walk, surrogate
 
 SOURCE = Path(kernels.__file__).parent
@@ -112,6 +113,14 @@ def test_moments_are_those_of_every_row_there_is():
     assert moments_agree(product_walk)
 
 
+def test_a_pool_is_predicted_as_its_rows_are():
+    trees = random_forest(0, n_features=COLUMNS, trees=3, max_depth=5, categories=(1,), outputs=2)
+    rows = np.random.default_rng(0).integers(-3, 3, size=(forest._ROWS + 300, COLUMNS)) / 2
+    whole = forest.predict(trees, rows)
+    assert np.array_equal(whole, np.concatenate([forest.predict(trees, rows[:77]), forest.predict(trees, rows[77:])]))
+    assert np.array_equal(whole, forest.predict(trees, rows, Executor(3)))
+
+
 MUTANTS = [
     ("surrogate", "into.shared[n]] * draws.said", "into.shared[n] - 1] * draws.said", "weights are off by one column"),
     ("surrogate", "columns - at % (columns + 1)", "at % (columns + 1)", "far draws weigh most"),
@@ -121,6 +130,8 @@ MUTANTS = [
     ("surrogate", "(32, 0x00000000FFFFFFFF)", "(32, 0x00000000FFFFFFF0)", "some bits stay where they are"),
     ("surrogate", "- fit[columns]", "+ fit[columns]", "the intercept has the wrong sign"),
     ("surrogate", "if draws.part[n] >= 0 else 0.0", "if draws.part[n] >= 1 else 0.0", "fitted draws leave no residual"),
+    ("surrogate", "if value != 0.0", "if value > 0.0", "columns that pull down leave no trace in residuals"),
+    ("surrogate", "gram[part, b, a] = gram[part, a, b]", "gram[part, b, a] = 0.0", "half of the products is lost"),
     ("product_walk", "trees.threshold[here], side", "trees.threshold[here] - 0.5, side", "thresholds are off"),
     ("product_walk", 'side="right"', 'side="left"', "a value on the threshold goes right"),
     ("product_walk", "!= left:", "== left:", "missing goes the other way"),
