@@ -6,7 +6,7 @@ import type { VNode } from "preact";
 import { strongest, sure } from "../../parts/agreement";
 import { aligned } from "../../parts/container";
 import { MINUS, number, percent } from "../../parts/format";
-import { type BarRow, Bars, bin, drawn, type Edges, Strongest, worth } from "../workbench/bars";
+import { type BarRow, Bars, bin, drawn, type Edges, Strongest, toneOf, worth } from "../workbench/bars";
 import { Crumb, Frame } from "./frame";
 import type { ResultMeta, Room } from "./room";
 
@@ -99,7 +99,7 @@ function Around({ desk }: { desk: RankingDesk }): VNode {
     const title = meta.facts[j]?.title ?? "";
     return {
       feature: meta.facts[j]?.name ?? "", title, note: bin(words, meta.edges, j, row[j] ?? NaN), value, half,
-      tone: certain[j] ? (value > 0 ? "u" : "d") : "n", written, spread: "", ring: NaN, other: spread, tip: `${title}\nKept: ${written} ${spread}${unit && ` ${unit}`}.`, against: false,
+      tone: toneOf(certain[j] ?? false, value, written), written, spread: "", ring: NaN, other: spread, tip: `${title}\nKept: ${written} ${spread}${unit && ` ${unit}`}.`, against: false,
     };
   };
   const { output } = room.store.state.value;
@@ -124,6 +124,13 @@ function nameOf({ meta, room }: RankingDesk, at: number): string {
   return own ? room.words.name(fact.columns[0] as number) : (fact?.title ?? "");
 }
 
+/** A change of the loss beside the loss itself. */
+function relative(share: number): string {
+  if (share >= 9) return `${number(share + 1)} times as large`;
+  const size = percent(Math.abs(share));
+  return size === "<1%" ? "less than 1%" : `${share < 0 && size !== "0%" ? MINUS : "+"}${size}`;
+}
+
 /** How much worse predictions get, over all rows. */
 function AtLarge({ desk }: { desk: RankingDesk }): VNode {
   const { room, meta } = desk;
@@ -143,7 +150,7 @@ function AtLarge({ desk }: { desk: RankingDesk }): VNode {
   const line = (j: number): BarRow => {
     const value = values[j] as number;
     const title = meta.facts[j]?.title ?? "";
-    const note = (meta.facts[j]?.columns.length ?? 1) > 1 ? meta.facts[j]?.columns.map((c) => words.title(c)).join(", ") : base ? `${value < 0 ? "" : "+"}${percent(value / Math.abs(base))}` : "";
+    const note = (meta.facts[j]?.columns.length ?? 1) > 1 ? meta.facts[j]?.columns.map((c) => words.title(c)).join(", ") : base ? relative(value / Math.abs(base)) : "";
     const spread = half(j) ? `± ${size(half(j))}` : "";
     return { feature: meta.facts[j]?.name ?? "", title, note: note ?? "", value, half: half(j), tone: certain[j] ? "k" : "n", written: write(value), spread: "", ring: NaN, other: spread, tip: `${title}\n${write(value)} ${spread}`, against: false };
   };

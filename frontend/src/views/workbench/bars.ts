@@ -30,6 +30,9 @@ export interface BarRow {
 
 const COLOUR = { u: "up", d: "down", n: "muted", k: "" };
 
+/** How a push is drawn: without direction where it cannot be told from nothing, or is written as nothing. */
+export const toneOf = (certain: boolean, value: number, written: string): BarRow["tone"] => (!certain || written.startsWith("\u00b1") ? "n" : value > 0 ? "u" : "d");
+
 /** Heads of the two columns of numbers; the second is left out when empty. */
 export function Bars({ rows, heads }: { rows: readonly BarRow[]; heads: readonly [string, string] }): VNode {
   const reach = rows.flatMap((r) => [r.value - r.half, r.value + r.half, Number.isNaN(r.ring) ? 0 : r.ring]);
@@ -37,7 +40,8 @@ export function Bars({ rows, heads }: { rows: readonly BarRow[]; heads: readonly
   const oneSided = Math.min(...reach) > -0.15 * most;
   const at = (v: number): number => (oneSided ? 10 + (88 * v) / most : 50 + (48 * v) / most);
   const span = (a: number, b: number): object => ({ left: `${Math.min(at(a), at(b))}%`, width: `${Math.abs(at(a) - at(b))}%` });
-  return html`<table class="kept">
+  const width = 10 + 7 * Math.max(6, ...rows.flatMap((r) => [r.written.length, r.other.length]));
+  return html`<table class="kept" style=${{ "--n": `${width}px` }}>
     <thead><tr><th scope="col">Fact</th><td></td><th scope="col" class="r"><i class="bar"></i> ${heads[0]}</th>${heads[1] && html`<th scope="col" class="r">${rows.some((r) => !Number.isNaN(r.ring)) && html`<i class="ring"></i> `}${heads[1]}</th>`}</tr></thead>
     <tbody>
       ${rows.map((r) => html`<tr key=${r.feature} data-feature=${r.feature} data-kept=${String(r.value)}>
@@ -108,7 +112,7 @@ export function Strongest({ words, edges, space, row, values, certain, first, sp
 
 /** How the cases were drawn. */
 export function drawn(words: Words, draws: number, whiskers: boolean): string {
-  if (draws === 0) return "Worked out from the trees themselves, without drawing anyone: no sampling error.";
+  if (draws === 0) return "Worked out from the trees themselves, without drawing: no sampling error.";
   const how = draws > 0 ? `${count(draws)} ${words.many} drawn fact by fact; the more facts they share with this one, the more they count. ` : "";
   return how + (whiskers ? "Whiskers hold 95%." : "");
 }

@@ -7,9 +7,9 @@ import type { VNode } from "preact";
 import { useState } from "preact/hooks";
 import { type Agreement, agree, strongest, sure } from "../../parts/agreement";
 import { readTable, type Table } from "../../parts/arrow";
-import { count, percent } from "../../parts/format";
+import { count, percent, upper } from "../../parts/format";
 import type { Answers } from "./answers";
-import { type BarRow, Bars, bin, drawn, Strongest, worth } from "./bars";
+import { type BarRow, Bars, bin, drawn, Strongest, toneOf, worth } from "./bars";
 import { useDesk } from "./desk";
 import { Progress, stateOf } from "./flips";
 import { Asked } from "./panels";
@@ -147,7 +147,7 @@ function Found({ found, bars, errors }: FoundProps): VNode {
     const [written, other] = [words.push(value, space), Number.isNaN(ring) ? "" : words.push(ring, space)];
     const about = half ? `± ${words.spread(half, space)}` : "";
     const tip = `${words.title(j)}\nKept: ${written} ${about}${named}.${other && `\nIts share in the bars: ${other}${named}.`}`;
-    return { feature: meta.columns[j].name, title: words.title(j), note: bin(words, meta.surrogate?.edges, j, row?.[j] ?? NaN), value, half, tone: certain[j] ? (value > 0 ? "u" : "d") : "n", written, spread: about, ring, other, tip, against: agreement?.opposite.includes(j) ?? false };
+    return { feature: meta.columns[j].name, title: words.title(j), note: bin(words, meta.surrogate?.edges, j, row?.[j] ?? NaN), value, half, tone: toneOf(certain[j], value, written), written, spread: about, ring, other, tip, against: agreement?.opposite.includes(j) ?? false };
   };
   const rest = order.length - shown.length;
   return html`<div>
@@ -179,8 +179,9 @@ function Agreed({ agreement, all }: { agreement: Agreement; all: number }): VNod
   const { words } = desk;
   const { k, shared, same, opposite, ranks } = agreement;
   const way = shared === 0 ? "" : same === shared ? (shared === 1 ? ", and it points the same way" : ", and all of them point the same way") : `, and ${COUNTS[same]} of those ${same === 1 ? "points" : "point"} the same way`;
-  const strong = k > 1 ? `Of the ${COUNTS[k]} strongest facts here, ${shared === k ? "all" : COUNTS[shared]} ${shared === 1 ? "is" : "are"} also among the ${COUNTS[k]} longest bars${way}.` : "";
-  const order = all > 2 && html` By size, the two orders of all ${count(all)} facts agree at <b>${ranks.toFixed(2).replace("-", "\u2212")}</b>, where 1 is the same order and 0 no likeness.`;
+  const every = `${same === k ? "All" : upper(COUNTS[same])} of the ${COUNTS[k]} facts ${same === 1 ? "points" : "point"} the same way in both.`;
+  const strong = k === all ? every : k > 1 ? `Of the ${COUNTS[k]} strongest facts here, ${shared === k ? "all" : COUNTS[shared]} ${shared === 1 ? "is" : "are"} also among the ${COUNTS[k]} longest bars${way}.` : "";
+  const order = all > 2 && html` By size, the two orders of all ${count(all)} facts agree at <b>${(Math.round(ranks * 100) / 100 || 0).toFixed(2).replace("-", "\u2212")}</b>, where 1 is the same order and 0 no likeness.`;
   const names = opposite.map((j) => words.name(j));
   return html`<div>
     <p class="sm agree" data-agree=${`${k} ${shared} ${same} ${opposite.length}`} data-ranks=${String(ranks)}>${strong}${!Number.isNaN(ranks) && order}</p>
