@@ -232,7 +232,7 @@ def anchors(quick: bool) -> str:
     draws = 2_000 if quick else 20_000
     each = [
         ("census", census(None, 10 if quick else 50), 6 if quick else 100, 6 if quick else 100),
-        ("60 columns", wide(None, 5 if quick else 50), 6 if quick else 60, 1 if quick else 5),
+        ("60 columns", wide(None, 5 if quick else 50), 6 if quick else 60, 1 if quick else 3),
     ]
     lines, sides, said = [], [], []
     for case, task, rows, few in each:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whyglass.core.ask import Ask
+from whyglass.core.model import Model
 from whyglass.core.schema import Dataset
 from whyglass.explainers.anchors.cuts import Cut, cuts
 from whyglass.explainers.pool import kept, pool_of, said_of, training_rows
@@ -151,14 +152,13 @@ def _made(ask: Ask, game: Game, kind: str) -> World:
         pool, _ = pool_of(replace(ask, seed=0), game, POOLED)
         table, spoken = np.concatenate([table, pool.rows]), np.concatenate([spoken, pool.said])
         whole, problem = whole and pool.whole, problem or pool.problem
-        mixed = _mixed(data.matrix, MIXED)
-        more, trouble, done = said_of(ask, game, mixed, share=0.3)
-        table, spoken = np.concatenate([table, mixed[:done]]), np.concatenate([spoken, more[:done]])
-        whole, problem = whole and done == MIXED, problem or trouble
+        if whole:  # where time ran out already there is none for more
+            mixed = _mixed(data.matrix, MIXED)
+            more, trouble, done = said_of(ask, game, mixed, share=0.3)
+            table, spoken = np.concatenate([table, mixed[:done]]), np.concatenate([spoken, more[:done]])
+            whole, problem = done == MIXED, problem or trouble
     after = model.counter.snapshot()
-    forest = model.trees() if "trees" in model.can else None
-    ordered = tuple(np.sort(v[~np.isnan(v)]) for v in data.matrix.T)
-    places = tuple(cuts(column, data.matrix[:, j], forest, j) for j, column in enumerate(data.schema.columns))
+    places, ordered = kept(model, "anchors columns", lambda: _columns(model, data))
     return World(
         data=data,
         table=table,
@@ -172,6 +172,13 @@ def _made(ask: Ask, game: Game, kind: str) -> World:
         whole=whole,
         calls=(after[0] - before[0], after[1] - before[1]),
     )
+
+
+def _columns(model: Model, data: Dataset) -> tuple[tuple[tuple[Cut, ...], ...], tuple[Array, ...]]:
+    """Per column where it may be cut, and its known values in order; the model is not asked."""
+    forest = model.trees() if "trees" in model.can else None
+    places = tuple(cuts(column, data.matrix[:, j], forest, j) for j, column in enumerate(data.schema.columns))
+    return places, tuple(np.sort(v[~np.isnan(v)]) for v in data.matrix.T)
 
 
 def _mixed(matrix: Array, count: int) -> Array:
