@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import effector
@@ -29,7 +29,7 @@ BINS = 20  # effector's default
 
 @dataclass(frozen=True)
 class Case:
-    """A model to be asked about rows it was not trained on."""
+    """A model to be asked about some rows."""
 
     name: str
     estimator: Any
@@ -41,9 +41,8 @@ class Case:
         return self.estimator.predict_proba(rows)[:, 1]
 
 
-def _forest(name: str, task: Task, rows: int) -> Case:
-    said = f"{name}, forest 50 x depth 10"
-    return Case(said, task.pipeline, task.model, task.fresh[:rows].reset_index(drop=True), task.fresh_y[:rows])
+def _forest(name: str, task: Task) -> Case:
+    return Case(f"{name}, forest 50 x depth 10", task.pipeline, task.model, task.X, task.y)
 
 
 @functools.cache
@@ -53,12 +52,19 @@ def _boosted(trees: int) -> tuple[Any, Any]:
     return fitted, wg.wrap(fitted, task.X, task.y)
 
 
+def _cases(quick: bool, rows: int, *, fresh: bool = False) -> list[Case]:
+    """The models with so many of their training rows, or of those held out; fewer where it must be quick."""
+    few = 300 if quick else rows
+    tasks = [census(10), wide(10), wide(10)]
+    parts = [(task.fresh, task.fresh_y) if fresh else (task.X, task.y) for task in tasks]
+    return [replace(c, X=X[:few].reset_index(drop=True), y=y[:few]) for c, (X, y) in zip(_models(quick), parts, strict=True)]
+
+
 @functools.cache
-def _cases(quick: bool) -> list[Case]:
-    rows = 300 if quick else 2_000
-    task, trees = wide(10), 20 if quick else 100
-    boosted = Case(f"wide, boosting {trees} x 31 leaves", *_boosted(trees), task.fresh[:rows].reset_index(drop=True), task.fresh_y[:rows])
-    return [_forest("census", census(10), rows), _forest("wide", task, rows), boosted]
+def _models(quick: bool) -> list[Case]:
+    trees = 20 if quick else 100
+    boosted = Case(f"wide, boosting {trees} x 31 leaves", *_boosted(trees), wide(10).X, wide(10).y)
+    return [_forest("census", census(10)), _forest("wide", wide(10)), boosted]
 
 
 @dataclass(frozen=True)
@@ -112,9 +118,10 @@ def _dependence(case: Case, quick: bool) -> tuple[list[str], str]:
 
 
 def dependence(quick: bool) -> str:
-    lines, said = zip(*(_dependence(case, quick) for case in _cases(quick)), strict=True)
+    cases = _cases(quick, 10_000)
+    lines, said = zip(*(_dependence(case, quick) for case in cases), strict=True)
     note = (
-        f"{len(_cases(quick)[0].X):,} rows, all columns, at most 100 points each: a category column has as many as categories, a number "
+        f"{len(cases[0].X):,} training rows, all columns, at most 100 points each: a category column has as many as categories, a number "
         "with fewer values as many as values. scikit-learn: partial_dependence(method='brute') of the first and the last column on the "
         "same rows, its time scaled by the number of points, which is what it is proportional to; it gives averages only, whyglass "
         "standard errors and extrapolation shares too. Wrapping is outside the time."
@@ -155,10 +162,11 @@ def _seen(quick: bool) -> int:
 
 
 def permutation(quick: bool) -> str:
-    lines, said = zip(*(_permutation(case, quick) for case in _cases(quick)), strict=True)
+    cases = _cases(quick, 2_000, fresh=True)
+    lines, said = zip(*(_permutation(case, quick) for case in cases), strict=True)
     note = (
-        f"{len(_cases(quick)[0].X):,} rows, log loss on both sides. whyglass gives the average over all permutations, so that what is left "
-        "is the error from having these rows and no others, which no number of repeats takes away. scikit-learn draws; it is charged as "
+        f"{len(cases[0].X):,} held-out rows, log loss on both sides. whyglass gives the average over all permutations, so that what is "
+        "left is the error from having these rows and no others, which no number of repeats takes away. scikit-learn draws; it is charged as "
         "many repeats as bring its standard error (rows and draws together, root mean square over the columns) within "
         f"{WITHIN - 1:.0%} of that. Its spread from draw to draw is measured on {_seen(quick)} repeats; each turn runs one, scaled by the "
         "number of predictions. 'Answers differ by' compares the mean of those repeats with whyglass, in standard errors of that mean: 1 "
@@ -221,11 +229,12 @@ def _accumulated(case: Case, quick: bool) -> list[str]:
 
 
 def accumulated(quick: bool) -> str:
+    cases = _cases(quick, 10_000)
     note = (
-        f"{len(_cases(quick)[0].X):,} rows, all columns, {BINS} bins of equal width with the same ends on both sides; categories in the "
+        f"{len(cases[0].X):,} training rows, all columns, {BINS} bins of equal width with the same ends on both sides; categories in the "
         "order that whyglass finds (finding it is inside its time), given to effector. effector takes arrays of numbers, so that a "
         "function around the model makes data frames of them; its curves carry no standard error of the mean. Compared are the steps of "
         "the curves over bins that hold rows: the two centre in different ways, and over an empty bin whyglass stays level where effector "
         "goes on as beside it."
     )
-    return f"{table(HEAD, [_accumulated(case, quick) for case in _cases(quick)])}\n\n{note}"
+    return f"{table(HEAD, [_accumulated(case, quick) for case in cases])}\n\n{note}"

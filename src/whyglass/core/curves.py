@@ -39,7 +39,7 @@ class Curves(Explanation):
         space: What ``values`` are.
         dataset: The rows averaged over.
         exact: Whether the values are exact for these rows.
-        status: One entry a row: "ok", or why the row was left out.
+        status: One entry a row: "ok", or why the row was left out of a curve.
     """
 
     ROW_FIELDS: ClassVar[tuple[str, ...]] = ("dataset", "status", "values")
@@ -139,9 +139,10 @@ class Curves(Explanation):
         lines = [f"Curves: {words} of {len(self.keys)} columns or pairs over {len(self):,} rows, in {self.space} space, {trust}"]
         for key in self.keys[:_SHOWN]:
             said = self.values[key][..., -1]
-            span = float(np.nanmax(said) - np.nanmin(said)) if said.size else 0.0
+            known = said[np.isfinite(said)]
             name = " x ".join(key) if isinstance(key, tuple) else key
-            lines.append(f"  {name}: moves {self.output_names[-1]} by {span:.3g}{self._beyond(key)}")
+            moves = f"moves {self.output_names[-1]} by {np.ptp(known):.3g}{self._beyond(key)}" if len(known) else "no row could be asked"
+            lines.append(f"  {name}: {moves}")
         if len(self.keys) > _SHOWN:
             lines.append(f"  and {len(self.keys) - _SHOWN} more")
         return "\n".join(lines)

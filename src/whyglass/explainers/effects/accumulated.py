@@ -197,7 +197,8 @@ class _Found:
                     there[:, axis.column] = axis.points[step + end]
                     moved.append((sign * direction, there))
             corners = moved
-        said = self.engine.ask_rows(np.concatenate([matrix for _, matrix in corners])).reshape(len(corners), len(rows), -1)
+        said = self.engine.ask_rows(np.concatenate([matrix for _, matrix in corners]), np.tile(rows, len(corners)))
+        said = said.reshape(len(corners), len(rows), -1)
         return np.asarray(np.einsum("c,crk->rk", np.array([sign for sign, _ in corners]), said))
 
     def _kept(self, values: Array) -> Array:

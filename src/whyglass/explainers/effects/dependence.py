@@ -39,15 +39,11 @@ def explain(ask: Ask) -> Curves:
     pairs = pairs_of(ask)
     columns = columns_of(ask, given if given is not None or not pairs else [ask.data.schema.names[j] for j in sorted({*sum(pairs, ())})])
     grids = _within_budget(engine, {j: points_of(ask, j, known) for j in columns})
-    moments, used = Moments(), list(grids)
+    moments = Moments([len(points) for points in grids.values()])
     engine.curves(grids, lambda part, block: moments.add(part.start, block))
     found = _Found(engine)
-    _, mean, error = moments.merged()
-    at = 0
-    for j in used:
-        stop = at + len(grids[j])
-        found.add(ask.data.schema.names[j], grids[j], mean[at:stop] if np.ndim(mean) else None, error[at:stop] if np.ndim(error) else None)
-        at = stop
+    for (j, points), answer in zip(grids.items(), moments.merged(), strict=True):
+        found.add(ask.data.schema.names[j], points, *(answer or (None, None)))
     for pair in pairs:
         _pair(engine, pair, found)
     extrapolation: dict[Key, Array] = {ask.data.schema.names[j]: s for j, s in shares(ask, engine.matrix, grids).items()}
@@ -143,13 +139,12 @@ def _pair(engine: Engine, pair: tuple[int, int], found: _Found) -> None:
     """One pair's surface, and how much of it is interaction."""
     ask, names = engine.ask, engine.ask.data.schema.names
     grids = {j: points_of(ask, j, known_rows(ask), PAIR_POINTS) for j in pair}
-    moments = Moments()
+    moments = Moments([len(grids[pair[0]])])
     engine.surfaces(grids, lambda part, block: moments.add(part.start, block))
-    _, mean, error = moments.merged()
+    answer = moments.merged()[0]
     key = (names[pair[0]], names[pair[1]])
-    there = bool(np.ndim(mean))
-    found.add(key, tuple(grids.values()), mean if there else None, error if there else None)
-    if there:
+    found.add(key, tuple(grids.values()), *(answer or (None, None)))
+    if answer is not None:
         weights = _weights(engine.matrix, grids)
         found.strength[key] = _interaction(found.values[key], weights)
 
@@ -175,4 +170,5 @@ def _interaction(surface: Array, weights: Array) -> Array:
     first, second = first - one @ first, second - two @ second
     left = np.einsum("ab,abk->k", weights, (centred - first[:, None] - second[None, :]) ** 2)
     whole = np.einsum("ab,abk->k", weights, centred**2)
-    return np.asarray(np.sqrt(np.divide(left, whole, out=np.zeros_like(left), where=whole > 1e-24)))
+    share = np.divide(left, whole, out=np.zeros_like(left), where=whole > 1e-24)
+    return np.asarray(np.sqrt(np.where(np.isfinite(whole), share, np.nan)))

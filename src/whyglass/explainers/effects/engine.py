@@ -163,10 +163,19 @@ class Engine:
             raise UnsupportedError(msg)
         return self.forest
 
-    def ask_rows(self, matrix: Array) -> Array:
-        """What the model says of rows of any kind: float64 (rows, outputs), NaN where it fails."""
-        said, _ = rescue(self.game.predict, matrix, self.game.width)
+    def ask_rows(self, matrix: Array, places: NDArray[np.intp] | None = None) -> Array:
+        """What the model says of rows of any kind: float64 (rows, outputs), NaN where it fails; ``places`` among ``rows`` say whose."""
+        said, failed = rescue(self.game.predict, matrix, self.game.width)
+        if places is not None:
+            self._blame(places, said, failed)
         return said
+
+    def _blame(self, places: NDArray[np.intp], said: Array, failed: Mapping[int, Exception]) -> None:
+        """Note which rows the model did not answer, and why."""
+        for at in np.flatnonzero(~np.isfinite(said).all(axis=1)).tolist():
+            row = int(self.rows[places[at]])
+            if row not in self.status:
+                self.status[row] = words(failed[at]) if at in failed else bad_answer(said[at])
 
     def _each(self, cells: int, moved: Callable[[Array], Array], consume: Consume) -> None:
         """Blocks of as many rows as one call may hold, one call each."""
@@ -175,9 +184,7 @@ class Engine:
         for part in self._pieces(max(1, _CELLS // max(1, cells * width))):
             rows = moved(matrix[part])
             said, failed = rescue(self.game.predict, rows.reshape(-1, width), self.game.width)
-            for place in np.flatnonzero(~np.isfinite(said).all(axis=1)):
-                row = int(self.rows[part][int(place) // max(1, cells)])
-                self.status.setdefault(row, words(failed[int(place)]) if int(place) in failed else bad_answer(said[int(place)]))
+            self._blame(np.repeat(np.arange(part.start, part.stop), cells), said, failed)
             consume(part, said.reshape(len(rows), cells, -1))
 
     def _pieces(self, size: int) -> Iterator[slice]:

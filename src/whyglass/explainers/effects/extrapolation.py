@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from whyglass.core.ask import Ask
 
 Array = NDArray[np.float64]
-_BINS = 10  # quantile bins of a numeric column
+_BINS = 10  # quantile bins of a numeric column, fewer where known rows are few
+_EXPECTED = 3.0  # rows that must be expected where two values meet by chance, before their absence says anything
 _CHANCE = 0.05  # association below which no column is a partner
 _LEVELS = 50  # categories told apart, the most frequent ones; the others are one
 _MOST_ROWS = 5_000  # seeded rows that the shares are taken over
@@ -21,7 +22,8 @@ def shares(ask: Ask, matrix: Array, grids: Mapping[int, Array]) -> dict[int, Arr
     """For every column and point the share of rows for which no known row has both that value and the row's partner value.
 
     The partner is the column that moves most with the one moved: the largest Cramér's V between their bins (categories, or ten
-    quantile bins). Known rows are wrap's own, else the rows asked about.
+    quantile bins). Known rows are wrap's own, else the rows asked about. A value and a partner value that few known rows would have
+    together if the columns had nothing to do with each other are not counted: that no row has both then says nothing.
 
     Args:
         ask: What was asked.
@@ -36,7 +38,8 @@ def shares(ask: Ask, matrix: Array, grids: Mapping[int, Array]) -> dict[int, Arr
     known = known if len(known) <= 4 * _MOST_ROWS else known[rng.permutation(len(known))[: 4 * _MOST_ROWS]]
     moved = matrix if len(matrix) <= _MOST_ROWS else matrix[rng.permutation(len(matrix))[:_MOST_ROWS]]
     kinds = [c.kind == "categorical" for c in ask.data.schema.columns]
-    cuts = [_cuts(known[:, j], kinds[j]) for j in range(known.shape[1])]
+    bins = max(2, min(_BINS, int(np.sqrt(len(known) / _BINS))))
+    cuts = [_cuts(known[:, j], kinds[j], bins) for j in range(known.shape[1])]
     places = np.stack([_place(known[:, j], c) for j, c in enumerate(cuts)], axis=1) if cuts else np.zeros((len(known), 0), np.intp)
     strength = _cramer(places[:_PARTNER_ROWS])
     found = {}
@@ -46,20 +49,24 @@ def shares(ask: Ask, matrix: Array, grids: Mapping[int, Array]) -> dict[int, Arr
             found[column] = np.zeros(len(points))
             continue
         sizes = len(cuts[column]) + 2, len(cuts[partner]) + 2
-        there = np.zeros(sizes, np.bool_)
-        there[places[:, column], places[:, partner]] = True
+        counts = np.zeros(sizes)
+        np.add.at(counts, (places[:, column], places[:, partner]), 1.0)
+        own = counts.sum(axis=1, keepdims=True)
+        expected = own * counts.sum(axis=0) / max(1, len(known))
+        empty = (counts == 0) & ((expected >= _EXPECTED) | (own == 0))
         rows = np.bincount(_place(moved[:, partner], cuts[partner]), minlength=sizes[1]) / len(moved)
-        found[column] = np.array([(~there[at] * rows).sum() for at in _place(points, cuts[column])])
+        found[column] = empty[_place(points, cuts[column])] @ rows
     return found
 
 
-def _cuts(values: Array, categorical: bool) -> Array:
+def _cuts(values: Array, categorical: bool, bins: int) -> Array:
     """Ends of the bins: values up to one belong to its bin."""
-    known = values[np.isfinite(values)]
-    distinct, counts = np.unique(known, return_counts=True)
-    if categorical or len(distinct) <= _BINS:
+    known = np.sort(values[np.isfinite(values)])
+    first = np.concatenate([[True], known[1:] != known[:-1]])[: len(known)]
+    if categorical or first.sum() <= bins:
+        distinct, counts = known[first], np.diff(np.flatnonzero(np.append(first, True)))
         return np.sort(distinct[np.argsort(-counts, kind="stable")[:_LEVELS]])
-    return np.unique(np.quantile(known, np.arange(1, _BINS) / _BINS))
+    return np.unique(np.quantile(known, np.arange(1, bins) / bins))
 
 
 def _place(values: Array, cuts: Array) -> NDArray[np.intp]:

@@ -40,7 +40,7 @@ def pairs_of(ask: Ask) -> list[tuple[int, int]]:
     pairs = []
     for pair in given:
         if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2 or pair[0] == pair[1]:
-            msg = f'pairs={given!r} is not a list of pairs such as ("Age", "Hours per week").'
+            msg = f'pairs={given!r} is not a list of pairs of two different columns, such as ("Age", "Hours per week").'
             raise InputError(msg)
         pairs.append((_position(ask, pair[0]), _position(ask, pair[1])))
     return pairs

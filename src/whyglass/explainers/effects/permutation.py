@@ -82,17 +82,18 @@ def explain(ask: Ask) -> Attribution:
     good = np.isfinite(now)
     matrix, y, now = matrix[good], y[good], now[good]
     values, errors = np.zeros(players.count), np.full(players.count, np.nan)
+    unanswered: dict[str, int] = {}
     alone = [columns[0] for _, columns in players.members if len(columns) == 1 and engine.forest is not None]
-    worked_out = _every_permutation(engine, metric, matrix, y, alone)
+    worked_out = _every_permutation(engine, metric, matrix, (y, now), alone)
     for player, (_, columns) in enumerate(players.members):
         if len(columns) == 1 and columns[0] in worked_out:
             received, given = worked_out[columns[0]]
         else:
             received, given = _drawn(engine, metric, matrix, y, (list(columns), repeats, player))
-        if len(now):
-            each = received + given - given.mean() - now
-            values[player] = (received - now).mean()
-            errors[player] = each.std(ddof=1) / np.sqrt(len(each)) if len(each) > 1 else np.nan
+        fine = np.isfinite(received) & np.isfinite(given)
+        if not fine.all():
+            unanswered[players.members[player][0]] = int((~fine).sum())
+        values[player], errors[player] = _rise(received[fine], given[fine], now[fine]) if fine.any() else (np.nan * len(now), np.nan)
     loss = np.full((1, 1), now.mean() if len(now) else np.nan)
     blank = Dataset(ask.data.schema, np.full((1, len(ask.data.schema)), np.nan), frame=ask.data.frame)
     exact = engine.forest is not None and not players.given
@@ -110,11 +111,22 @@ def explain(ask: Ask) -> Attribution:
         background_note=f"values of the other {len(now):,} rows" + (", all permutations" if exact else f", {repeats} permutations"),
         provenance=Provenance(
             "permutation",
-            params={"metric": metric.name, "rows": len(now), "permutations": "all" if exact else repeats},
+            params={
+                "metric": metric.name,
+                "rows": len(now),
+                "permutations": "all" if exact else repeats,
+                **({"rows_unanswered": unanswered} if unanswered else {}),
+            },
             seed=ask.seed,
             model_hash=ask.model.model_hash,
         ),
     )
+
+
+def _rise(received: Array, given: Array, now: Array) -> tuple[float, float]:
+    """How much the loss rises, and its standard error."""
+    each = received + given - given.mean() - now
+    return (received - now).mean(), each.std(ddof=1) / np.sqrt(len(each)) if len(each) > 1 else np.nan
 
 
 def _set_up(ask: Ask) -> tuple[Engine, Metric, Grouping]:
@@ -162,11 +174,18 @@ def _repeats(ask: Ask) -> int:
     return int(given)
 
 
-def _every_permutation(engine: Engine, metric: Metric, matrix: Array, y: Array, columns: list[int]) -> dict[int, tuple[Array, Array]]:
-    """For each column: mean loss of each row over all values of the column, and of each value over all rows."""
+def _every_permutation(
+    engine: Engine, metric: Metric, matrix: Array, known: tuple[Array, Array], columns: list[int]
+) -> dict[int, tuple[Array, Array]]:
+    """For each column: mean loss of each row over all values of the column, and of each value over all rows.
+
+    ``known`` are the outcomes and the losses of the rows as they are.
+    """
+    y, now = known
     apart = {column: _told_apart(engine, matrix[:, column], column) for column in columns}
-    found: dict[int, tuple[Array, Array]] = {}
-    for together in _walks({column: len(points) for column, (points, _) in apart.items()}):
+    alike = [column for column, (points, _) in apart.items() if len(points) <= 1]
+    found = {column: (now, np.full(len(now), now.mean() if len(now) else np.nan)) for column in alike}
+    for together in _walks({column: len(points) for column, (points, _) in apart.items() if column not in found}):
         sums = _Sums(metric, y, [apart[column] for column in together])
         engine.along(matrix, {column: apart[column][0] for column in together}, sums.take)
         found.update(zip(together, sums.answers(), strict=True))
@@ -228,14 +247,21 @@ def _told_apart(engine: Engine, values: Array, column: int) -> tuple[Array, NDAr
 
 
 def _drawn(engine: Engine, metric: Metric, matrix: Array, y: Array, how: tuple[list[int], int, int]) -> tuple[Array, Array]:
-    """The same from some permutations: mean loss of each row over what it was given, and of each row over whom it gave to."""
+    """The same from some permutations: mean loss of each row over what it was given, and of each row over whom it gave to.
+
+    NaN for a row that the model never answered with another's values, or whose values it never answered with.
+    """
     columns, repeats, player = how
-    received, given = np.zeros(len(matrix)), np.zeros(len(matrix))
+    received, given, answered, handed = np.zeros((4, len(matrix)))
     for repeat in range(repeats):
         order = np.random.default_rng([engine.ask.seed, player, repeat]).permutation(len(matrix))
         moved = matrix.copy()
         moved[:, columns] = matrix[order][:, columns]
         losses = metric.loss(y, engine.ask_rows(moved)[:, None])[:, 0]
-        received += losses / repeats
-        given[order] += losses / repeats
-    return received, given
+        good = np.isfinite(losses)
+        received[good] += losses[good]
+        given[order[good]] += losses[good]
+        answered += good
+        handed[order] += good
+    answered[answered == 0], handed[handed == 0] = np.nan, np.nan
+    return received / answered, given / handed
