@@ -198,7 +198,7 @@ def test_nothing_nearer_has_as_much_company(kind, target, params):
 
 
 def test_a_search_that_stops_at_the_greedy_answer_is_caught(monkeypatch):
-    def careless(self, boxes, go_on):
+    def careless(self, boxes, hopeful, go_on):
         if self.lead is not None:
             self.lead = hunt.Lead(self.lead.row, self.lead.distance, self.lead.distance, self.lead.cells)
 

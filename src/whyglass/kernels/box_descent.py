@@ -8,7 +8,7 @@ from whyglass.kernels.box_company import has_company
 from whyglass.kernels.box_parts import Problem, Work, broken_clause, is_dead, worst_demand
 from whyglass.kernels.jit import compiled, inlined
 
-_LOOKS = 64  # cells tried between a column's own and its present one
+_LOOKS = 24  # cells tried between a column's own and its present one
 
 
 @compiled
@@ -72,34 +72,44 @@ def _price_of_point(problem: Problem, work: Work) -> float:
     return total
 
 
+@inlined
+def _revert_whole(problem: Problem, work: Work) -> None:
+    """Try each column once, the dearest first: back to the row's own cell where the point stays wanted."""
+    columns = work.at.shape[0]
+    tried = np.zeros(columns, np.uint8)
+    for _ in range(columns):
+        most, chosen = 0.0, -1
+        for column in range(columns):
+            price = move_price(problem, column, work.at[column])
+            if tried[column] == 0 and price > most:
+                most, chosen = price, column
+        if chosen < 0:
+            break
+        tried[chosen] = 1
+        if _is_wanted_at(problem, work, chosen, problem.case.own[chosen]):
+            work.at[chosen] = problem.case.own[chosen]
+
+
 @compiled
 def descend(problem: Problem, work: Work) -> float:
-    """Revert ``work.at`` greedily until no single revert keeps it wanted: whole columns first, the largest saving first, then parts.
+    """Revert ``work.at`` greedily until no single revert keeps it wanted: whole columns first, then parts, the largest saving first.
 
     Returns:
         What the point costs then; inf when it was not wanted to begin with.
     """
-    columns = work.at.shape[0]
     if not is_wanted(problem, work):
         return np.inf
-    whole = True
+    _revert_whole(problem, work)
     while True:
         most, chosen, cell = 0.0, -1, 0
-        for column in range(columns):
+        for column in range(work.at.shape[0]):
             now = move_price(problem, column, work.at[column])
             if now <= most:
                 continue
-            back = problem.case.own[column]
-            if not whole:
-                back = _back(problem, work, column)
-            elif not _is_wanted_at(problem, work, column, back):
-                continue
+            back = _back(problem, work, column)
             saved = now - move_price(problem, column, back)
             if saved > most:
                 most, chosen, cell = saved, column, back
-        if chosen >= 0:
-            work.at[chosen] = cell
-        elif not whole:
-            break
-        whole = whole and chosen >= 0
-    return _price_of_point(problem, work)
+        if chosen < 0:
+            return _price_of_point(problem, work)
+        work.at[chosen] = cell

@@ -6,7 +6,7 @@ import hashlib
 import math
 import time
 from collections.abc import Generator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -233,10 +233,9 @@ class Seeker:
             if any(changed >= other for other in met):
                 continue
             met.append(changed)
-            made = question.add(row, found, self._said[place], float(self._far[place]) if self.whole and not self.late else bound)
-            if self.density is not None or len(met) <= question.count:
-                share = float((self.density or density_of(question.grid)).share(found[None, :])[0])
-                question.found[row][-1] = replace(made, plausibility=(share, WORDS))
+            share = float((self.density or density_of(question.grid)).share(found[None, :])[0])
+            nearest = float(self._far[place]) if self.whole and not self.late else bound
+            question.add(row, found, self._said[place], nearest, (share, WORDS))
             if len(met) == question.count:
                 return
         self._explain(row, len(met))

@@ -66,7 +66,7 @@ class Field:
         box_company.company_of(self.leaves, found, np.full(len(rows), -1), most)
         return most / max(1, len(self.steps.roots))
 
-    def guests(self, plausible: bool) -> Company:
+    def guests(self, *, plausible: bool) -> Company:
         """The training rows that a search minds: those that may keep a row company, or none where that does not matter."""
         if plausible:
             return Company(self.leaves, np.array([self.least], np.int64))

@@ -19,6 +19,7 @@ from whyglass.kernels import forest as sums
 BOXES = 16  # boxes worked on for each evaluation of the budget: about what a row costs a compiled model
 _TOGETHER = 512  # rows found before the model is asked about them
 _REFUSALS = 24  # rows that the model may answer otherwise than its trees before a search is given up
+_HOPEFUL = 512  # boxes after which a search of its own accord must have ruled out all that is nearer than 0.4 of what it knows
 _SEARCH = 0.7  # the share of a time budget that goes into the search as long as nobody knows how long the model takes
 COMPANY = "of the trees put it in one leaf with the same training row"  # what a share of trees means
 
@@ -50,11 +51,10 @@ def by_trees(question: Question) -> None:
         hunts = {row: Hunt(aim_of(field, goals[row]), question.facts, ask.data.matrix[row], question.plausible) for row in rows[part]}
         while hunts:
             clock.round(hunts)
-            hunts = clock.timed(_asked, hunts)
+            hunts = clock.timed(question, field, hunts)
         if ask.executor.progress is not None:
             ask.executor.progress(part.stop, len(rows))
         start, together = part.stop, min(2 * together, _TOGETHER)
-    _company(question, field)
 
 
 class _Clock:
@@ -69,10 +69,10 @@ class _Clock:
         self._deadline = end
         self._end = None if end is None else now + _SEARCH * (end - now)
 
-    def timed(self, ask: Callable[[Question, dict[int, Hunt]], dict[int, Hunt]], hunts: dict[int, Hunt]) -> dict[int, Hunt]:
+    def timed(self, question: Question, field: Field, hunts: dict[int, Hunt]) -> dict[int, Hunt]:
         """Ask the model about the rows found, and keep as much time free as that took."""
         start = time.monotonic()
-        open_ = ask(self._question, hunts)
+        open_ = _asked(question, field, hunts)
         self._call = max(self._call, time.monotonic() - start)
         if self._deadline is not None:
             self._end = self._deadline - 2 * self._call
@@ -98,10 +98,13 @@ class _Clock:
         if self._end is not None and begun + self._start >= self._end:
             hunt.give_up()
             return
-        hunt.start()
+        go_on = self._until(self._waiting // question.ask.executor.workers + 1)
+        hunt.start(go_on)
         self._start = max(self._start, time.monotonic() - begun)
-        boxes = (BOXES * question.ask.budget.evaluations - hunt.worked) // missing
-        hunt.prove(max(1, boxes), self._until(self._waiting // question.ask.executor.workers + 1))
+        budget = question.ask.budget
+        boxes = (BOXES * budget.evaluations - hunt.worked) // missing
+        hopeful = boxes if budget.given or budget.deadline is not None else _HOPEFUL
+        hunt.prove(max(1, boxes), hopeful, go_on)
 
     def _until(self, waiting: int) -> Callable[[], bool]:
         if self._end is None:
@@ -111,7 +114,7 @@ class _Clock:
         return lambda: time.monotonic() < end
 
 
-def _asked(question: Question, hunts: dict[int, Hunt]) -> dict[int, Hunt]:
+def _asked(question: Question, field: Field, hunts: dict[int, Hunt]) -> dict[int, Hunt]:
     """Ask the model about every row found; the hunts that go on."""
     leads = {row: hunt.lead for row, hunt in hunts.items() if hunt.lead is not None}
     for row, hunt in hunts.items():
@@ -124,11 +127,12 @@ def _asked(question: Question, hunts: dict[int, Hunt]) -> dict[int, Hunt]:
             _late(question, row)
         return {}
     said, _ = question.said_by_model(np.array([lead.row for lead in leads.values()]))
+    shares = field.company(np.array([lead.row for lead in leads.values()]))
     open_ = {}
-    for (row, lead), answer in zip(leads.items(), said, strict=True):
+    for (row, lead), answer, share in zip(leads.items(), said, shares, strict=True):
         hunt = hunts[row]
         if hunt.aim.goal.met(answer[None, :])[0]:
-            question.add(row, lead.row, answer, lead.bound)
+            question.add(row, lead.row, answer, lead.bound, (float(share), COMPANY))
             hunt.exclude(lead)
             if len(question.found[row]) == question.count:
                 continue
@@ -160,14 +164,3 @@ def _note(question: Question, row: int, hunt: Hunt) -> None:
     else:
         none = "none found within the budget, and none ruled out"
     question.notes[row] = f"{have} of {question.count}: {none} that changes other facts" if have else none
-
-
-def _company(question: Question, field: Field) -> None:
-    """How plausible each row found is: the training row with which it shares most leaves."""
-    flat = [(found, at) for found in question.found for at in range(len(found))]
-    if not flat:
-        return
-    rows = np.array([found[at].encoded for found, at in flat])
-    shares = field.company(rows)
-    for (found, at), share in zip(flat, shares, strict=True):
-        found[at] = replace(found[at], plausibility=(float(share), COMPANY))

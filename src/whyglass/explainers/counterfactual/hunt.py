@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from whyglass.explainers.counterfactual.constraints import Facts
 from whyglass.explainers.counterfactual.fields import Field, case_of, clauses_of
 from whyglass.explainers.counterfactual.targets import Goal, demands
 from whyglass.kernels import box_company, box_descent, box_parts, box_search, box_steps
-from whyglass.kernels.box_parts import Problem, Wanted
+from whyglass.kernels.box_parts import Case, Problem, Wanted
 
 Array = NDArray[np.float64]
 _SEEDS = 6  # projections that are reverted greedily
@@ -117,21 +118,30 @@ class Hunt:
     worked: int = 0
 
     def __post_init__(self) -> None:
-        self._case, self._values = case_of(self.aim.field, self.facts, self.row)
-        self._keeps = np.array([self.facts.allows(j, float(v), np.array([v]))[0] for j, v in enumerate(self.row)])
-        self._guests = self.aim.field.guests(self.plausible)
         self.lead: Lead | None = None
 
-    def start(self) -> None:
-        """Find by projections and greedy reverts; ``lead`` is None where they find nothing."""
+    @cached_property
+    def _placed(self) -> tuple[Case, Array]:
+        """What the row may become over cells, and the values that cells stand for; laid out when the search begins."""
+        return case_of(self.aim.field, self.facts, self.row)
+
+    def start(self, go_on: Callable[[], bool]) -> None:
+        """Find by projections and greedy reverts, the first whatever ``go_on`` says; ``lead`` is None where they find nothing."""
         field_ = self.aim.field
+        self._guests = field_.guests(plausible=self.plausible)
         self._problem = self._pose()
         self._work = box_parts.work_for(field_.steps, field_.deep, self._guests)
         self.lead, self.proven_none, self.late = None, False, False
-        least = np.full(_SEEDS, np.inf)
+        seeds = _SEEDS // 2 if self.plausible else _SEEDS  # twice the work each
+        least = np.full(seeds, np.inf)
         costs = box_search.price_regions(self._problem, self._work, field_.regions, self.aim.regions, least)
-        order = np.argsort(costs, kind="stable")[: min(_SEEDS, int(np.isfinite(costs).sum()))]
-        self.lead = self._reverted(self.aim.regions[order])
+        order = np.argsort(costs, kind="stable")[: min(seeds, int(np.isfinite(costs).sum()))]
+        for region in self.aim.regions[order]:
+            self._revert(int(region))
+            if not go_on():
+                return
+        if self.plausible:
+            self._polish()
 
     def give_up(self) -> None:
         """Find nothing, for want of time."""
@@ -159,34 +169,57 @@ class Hunt:
 
     def _pose(self) -> Problem:
         dead = np.array(self.dead, np.int64).reshape(-1, len(self.row))
-        clauses = clauses_of(self.aim.field, self.facts.clauses, [s[self._keeps[s]] for s in self.stays], self._case.own)
-        return Problem(self.aim.field.steps, self.aim.wanted, self._case, clauses, dead, self._guests)
+        case, _ = self._placed
+        keeps = [s[[bool(self.facts.allows(j, self.row[j], self.row[j : j + 1])[0]) for j in s]] for s in self.stays]
+        clauses = clauses_of(self.aim.field, self.facts.clauses, keeps, case.own)
+        return Problem(self.aim.field.steps, self.aim.wanted, case, clauses, dead, self._guests)
 
-    def _reverted(self, order: NDArray[np.int64]) -> Lead | None:
-        best: Lead | None = None
+    def _revert(self, region: int) -> None:
+        """Take the row into a region that is answered as wanted, and back again as far as it stays so.
+
+        It is taken back without regard to company first; where it has none then, it is taken back in that of the region's own row.
+        """
         field_, work = self.aim.field, self._work
-        for region in order:
-            box_search.settle_region(self._problem, work, field_.regions, int(region))
-            if self.plausible:
-                work.order[0], work.invited[0] = field_.hosts[region], 1
-            cost = box_descent.descend(self._problem, work)
-            if cost < (np.inf if best is None else best.distance):
-                best = self._here(cost, 0.0)
-        return best
+        if self.plausible:
+            box_search.settle_region(self._problem, work, field_.regions, region)
+            box_descent.descend(self._problem._replace(company=field_.guests(plausible=False)), work)
+            self._invite_all()
+            if box_descent.is_wanted(self._problem, work):
+                self._descend()
+                return
+            work.order[0], work.invited[0] = field_.hosts[region], 1
+        box_search.settle_region(self._problem, work, field_.regions, region)
+        self._descend()
+
+    def _polish(self) -> None:
+        """Revert further, in any company: until now it may have been that of one region's own row."""
+        if self.lead is not None:
+            self._work.at[:] = self.lead.cells
+            self._invite_all()
+            self._descend()
+
+    def _invite_all(self) -> None:
+        self._work.order[:] = np.arange(len(self._work.order))
+        self._work.invited[0] = len(self._work.order)
+
+    def _descend(self) -> None:
+        cost = box_descent.descend(self._problem, self._work)
+        if cost < (np.inf if self.lead is None else self.lead.distance):
+            self.lead = self._here(cost, 0.0)
 
     def _here(self, cost: float, bound: float) -> Lead:
         """The point under work as a row."""
-        cells, case = self._work.at.copy(), self._case
+        cells, (case, values) = self._work.at.copy(), self._placed
         row = self.row.copy()
         for column, cell in enumerate(cells):
             category = self.aim.field.steps.codes[column] >= 0
             if category:
                 row[column] = self.row[column] if cell == case.own[column] else float(cell)
             elif cell >= 0:
-                row[column] = self._values[case.first[column] + cell]
+                row[column] = values[case.first[column] + cell]
         return Lead(row, cost, bound, cells)
 
-    def prove(self, boxes: int, go_on: Callable[[], bool]) -> None:
+    def prove(self, boxes: int, hopeful: int, go_on: Callable[[], bool]) -> None:
         """Search until nothing nearer than ``lead`` can be there, or the budget is spent.
 
         What is near is searched whole before what is far: under a low limit few leaves are within reach of a box, so that most are
@@ -194,10 +227,11 @@ class Hunt:
 
         Args:
             boxes: How many boxes may be worked on.
+            hopeful: How many at most before the first limit is passed, four times as many before the next, and so on.
             go_on: Asked between slices of work.
         """
-        floor, store = 0.0, box_search.store_for(self.aim.field.steps, _ROOM)
-        for limit in self._limits():
+        floor, store, worked = 0.0, box_search.store_for(self.aim.field.steps, _ROOM), self.worked
+        for stage, limit in enumerate(self._limits()):
             self._open(store, limit)
             status = box_search.UNFINISHED
             while status == box_search.UNFINISHED and boxes > 0 and (go_on() or not self.worked):
@@ -207,6 +241,8 @@ class Hunt:
                 done = int(store.counts[box_search.EXPANDED]) - before
                 boxes -= max(1, done)
                 self.worked += done
+                if self.lead is not None and self.worked - worked >= hopeful << (2 * stage):
+                    break
             cost = float(self._work.money[box_parts.COST])
             if status == box_search.FOUND:
                 self.lead = self._here(cost, cost)

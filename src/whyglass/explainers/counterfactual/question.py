@@ -75,17 +75,19 @@ class Question:
         """What the user's own model says of encoded rows, in one call where it answers them all: NaN and why where it raises."""
         return rescue(self.ask.model.predict_matrix, rows, len(self.ask.model.outputs))
 
-    def add(self, row: int, encoded: Array, said: Array, bound: float) -> Counterfactual:
-        """Keep a row that the model answered as wanted; its plausibility is filled in at the end."""
+    def add(self, row: int, encoded: Array, said: Array, bound: float, plausibility: tuple[float, str]) -> None:
+        """Keep a row that the model answered as wanted; no other one is nearer than ``bound``, but for those that earlier ones rule out.
+
+        Where an earlier one turns out to lie farther away, it will stand behind this one and rules out nothing for it.
+        """
         data = self.ask.data
         case = data.matrix[row]
         distance = float(self.grid.distance(case, encoded[None, :], self.facts.weights)[0])
-        gap = max(0.0, distance - bound)
+        behind = [each.distance - each.gap for each in self.found[row] if each.distance > distance]
+        gap = max(0.0, distance - min([bound, *behind]))
         proven = gap <= 1e-9
         numbers = (distance, said, True, proven, 0.0 if proven else gap)
-        made = Counterfactual(encoded, case, *numbers, (float("nan"), ""), data.schema, data.frame)
-        self.found[row].append(made)
-        return made
+        self.found[row].append(Counterfactual(encoded, case, *numbers, plausibility, data.schema, data.frame))
 
 
 def read(ask: Ask) -> Question:
