@@ -7,7 +7,11 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier, RandomForestRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 import whyglass as wg
 from whyglass.core.errors import InputError
@@ -220,3 +224,67 @@ def test_constraints_hold_whatever_they_are(held, row):
         weights = [held["costs"].get(name, 1.0) for name in COLUMNS]
         far = np.abs(to.to_numpy(float) - case.to_numpy(float)) / FRAME.to_numpy(float).std(axis=0) * weights
         assert c.distance == pytest.approx(far.sum())
+
+
+TOWNS = ["bonn", "jena", "ulm"]
+
+
+def settled(rows=200, seed=0):
+    frame, y = people(rows, seed)
+    return frame.astype({"age": float}).assign(town=pd.Categorical(np.random.default_rng(seed).choice(TOWNS, rows), categories=TOWNS)), y
+
+
+def both_kinds():
+    """The same forest with its trees and as something that is only asked."""
+    frame, y = settled()
+    forest = RandomForestClassifier(8, max_depth=5, random_state=0).fit(frame.assign(town=frame["town"].cat.codes), y)
+    asked = wg.wrap(lambda rows: forest.predict_proba(rows.assign(town=rows["town"].cat.codes)), frame, y, outputs=["no", "yes"])
+    encode = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["town"]), remainder="passthrough")
+    pipe = make_pipeline(encode, clone(forest))
+    return {"trees": wg.wrap(pipe.fit(frame, y), frame, y), "any": asked}
+
+
+KINDS = both_kinds()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("plausible", [True, False])
+def test_implications_that_contradict_each_other_leave_nothing(kind, plausible):
+    never = [({"age": (0, None)}, {"pay": (None, 10)}), ({"age": (0, None)}, {"pay": (50, None)})]
+    found = ask(KINDS[kind], settled(4, 3)[0], implications=never, plausible=plausible, budget=300)
+    assert found.status == ("ok",) * 4
+    assert found.cases == ((),) * 4
+    assert all(note.startswith("none ") for note in found.notes)
+    if kind == "trees":
+        assert all(note.startswith("none exists under these constraints") for note in found.notes)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_oddity_in_one_batch_is_its_own_rows_affair(kind):
+    rows = settled(6, 3)[0]
+    rows["town"] = rows["town"].cat.add_categories(["york"])
+    rows.loc[1, "town"], rows.loc[2, "pay"], rows.loc[3, "age"], rows.loc[4, "pay"] = "york", np.nan, np.inf, 1e9
+    found = ask(KINDS[kind], rows, budget=300, ranges={"pay": (0, 100)})
+    assert "infinite" in found.status[3]
+    assert [found.status[at] for at in (0, 1, 5)] == ["ok"] * 3
+    for at in (0, 1, 5):
+        assert found.cases[at] or found.notes[at]
+    assert found.cases[0]
+    assert all(c.valid and c.changes.get("town", (None, TOWNS[0]))[1] in TOWNS for c in found.cases[1])
+    alone = ask(KINDS[kind], rows.iloc[[0]], budget=300, ranges={"pay": (0, 100)})
+    assert [str(c) for c in alone.cases[0]] == [str(c) for c in found.cases[0]]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_more_than_there_are_and_none_at_all(kind):
+    rows = settled(2, 3)[0]
+    found = ask(KINDS[kind], rows, k=60, budget=300)
+    assert all(0 < len(cases) < 60 and f"{len(cases)} of 60" in note for cases, note in zip(found.cases, found.notes, strict=True))
+    assert len(ask(KINDS[kind], rows.iloc[:0])) == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_time_that_is_over_before_it_began_says_so(kind):
+    found = ask(KINDS[kind], settled(3, 3)[0], budget="0.000001ms")
+    assert all("time" in status for status in found.status)
+    assert found.cases == ((),) * 3
