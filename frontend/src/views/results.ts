@@ -34,7 +34,7 @@ const PAGES: { [view: string]: (room: Room) => Page } = {
   },
   counterfactuals: (room) => {
     const desk = new ChangesDesk(room);
-    const keys = { f: () => desk.tryFirst(), r: () => room.store.set({ edits: {} }) };
+    const keys = { f: () => desk.tryFirst(), r: () => room.store.set({ edits: {} }), l: () => room.find("[data-lock]")?.focus() };
     return { show: () => html`<${ChangesPage} desk=${desk} />` as VNode, keys, dispose: () => desk.dispose() };
   },
   curves: (room) => {

@@ -111,7 +111,7 @@ export function ChangesPage({ desk }: { desk: ChangesDesk }): VNode {
   const edited = Object.keys(room.store.state.value.edits).length;
   const state = desk.untouched.value ? "here" : stateOf(asked);
   const mark = (k: number): string => (desk.saved[k]?.found.length ? "" : "none found");
-  return html`<${Frame} room=${room} mark=${mark} keys=${[["F", "try the smallest change"], ["R", "take back what is tried"]]}>
+  return html`<${Frame} room=${room} mark=${mark} keys=${[["F", "try the smallest change"], ["R", "take back what is tried"], ["L", "locks; \u2190 \u2192 from one to the next, Space presses"]]}>
     <${Crumb} room=${room}>
       ${edited > 0 && html`<b class="you" data-edits=${edited}>What-if: ${edited} change${edited > 1 ? "s" : ""}</b><button class="btn" data-reset onClick=${() => room.store.set({ edits: {} })}>Reset <kbd>R</kbd></button>`}
     <//>

@@ -1,5 +1,6 @@
 // The keys of a result's view; heard on the window, before hosts that act on letters and arrows themselves.
 
+import { besideLock } from "../workbench/locks";
 import { saveFile } from "../workbench/save";
 import type { Room } from "./room";
 
@@ -36,6 +37,11 @@ export function listenKeys(room: Room, own: { [key: string]: () => void }): () =
       return event.preventDefault();
     }
     if (command || event.altKey || typing(target)) return;
+    const locks = target.matches("[data-lock], [data-way]");
+    if (locks && (event.key === "ArrowRight" || event.key === "ArrowLeft")) {
+      besideLock(target, event.key === "ArrowRight");
+      return event.preventDefault();
+    }
     const step = target.matches(".list") ? STEPS[event.key] : undefined;
     const act = step !== undefined ? () => room.move(step) : every[event.key.length === 1 ? event.key.toLowerCase() : event.key];
     if (!act) return;

@@ -14,6 +14,7 @@ const KEYS: readonly (readonly [string, string])[] = [
   ["\u2190 \u2192", "change the focused control by one step; move on the map and between pairs"],
   ["R", "reset the what-if"],
   ["F", "try the smallest change that flips it, where the model can be asked"],
+  ["L", "locks: hold a fact or let it go one way; \u2190 \u2192 from one to the next, Space presses"],
   ["P", "pin this case to compare"],
   ["C", "copy as Python"],
   ["S", "save as one file"],

@@ -5,6 +5,7 @@
 import type { Desk } from "./desk";
 import { applySmallest } from "./flips";
 import { movePair } from "./heatmap";
+import { besideLock } from "./locks";
 import { walk } from "./mapview";
 import { stepControl } from "./control";
 import { saveFile } from "./save";
@@ -85,6 +86,7 @@ function onPart(desk: Desk, key: string, target: Element): boolean {
   if (target.matches(".list")) return inList(desk, key);
   if (target.matches("[role=tab]") && (key === "ArrowRight" || key === "ArrowLeft")) return otherTab(desk);
   if (target.hasAttribute("data-pair")) return movePair(desk, target, key);
+  if (target.matches("[data-lock], [data-way]") && (key === "ArrowRight" || key === "ArrowLeft")) return besideLock(target, key === "ArrowRight");
   if (target.matches("[data-fact]") && (key === "ArrowDown" || key === "ArrowUp")) return otherFact(target, key === "ArrowDown");
   return false;
 }
@@ -123,6 +125,7 @@ function onView(desk: Desk, key: string): boolean {
     e: () => focusFirst(desk),
     r: () => desk.reset(),
     f: () => applySmallest(desk),
+    l: () => desk.find("[data-lock]")?.focus(),
     p: () => desk.pin(),
     c: () => (desk.dialog.value = "python"),
     s: () => void saveFile(desk),
