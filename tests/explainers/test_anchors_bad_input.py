@@ -232,3 +232,19 @@ def test_observational_precision_is_that_of_training_rows_that_had_no_part_in_th
         if rule.met:
             rows = X[rule.mask(X)]
             assert (np.array(["poor", "rich"])[rich(rows).argmax(axis=1)] == rule.output).mean() >= 0.94
+
+
+def test_a_rule_that_takes_more_columns_than_it_may_have_says_so():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(3000, 3)), columns=list("abc")).round(2)
+
+    def sums(Z):
+        yes = 1 / (1 + np.exp(-3 * Z[list("abc")].sum(axis=1).to_numpy()))
+        return np.column_stack([1 - yes, yes])
+
+    case = pd.DataFrame(np.full((1, 3), 1.4), columns=list("abc"))
+    model = wg.wrap(sums, X, task="classification", outputs=["no", "yes"])
+    few, more = (ask(model, case, max_predicates=most)[0] for most in (1, 2))
+    assert more.met
+    assert "with every allowed column held to the row's own bin" in few.reason
+    assert "one condition is too little to hold it" in few.reason

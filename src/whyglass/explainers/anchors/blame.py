@@ -39,9 +39,9 @@ def reasons(question: Question, world: World, cases: Sequence[Case]) -> dict[int
             open_cases.append(case)
     without = _left_out(question, world, open_cases)
     near = {case.row: _near(question, case) or _strange(world, case) for case in open_cases if case.row not in without}
-    mixed = _mixed(question, world, [case for case in open_cases if case.row not in without and not near[case.row]])
+    mixed, held = _mixed(question, world, [case for case in open_cases if case.row not in without and not near[case.row]])
     for case in open_cases:
-        why = without.get(case.row) or near.get(case.row) or mixed.get(case.row) or _imbalance(question, world, case)
+        why = without.get(case.row) or near.get(case.row) or mixed.get(case.row) or _imbalance(question, world, case, held.get(case.row))
         said[case.row] = _best(question, case) + why
     return said
 
@@ -140,8 +140,13 @@ def _freed(question: Question, case: Case) -> Case:
     return Case(case.row, case.x, case.goal, case.good, case.rng, case.left, every, case.late)
 
 
-def _mixed(question: Question, world: World, cases: Sequence[Case]) -> dict[int, str]:
-    """Whether the case's own bins mix answers: all columns held to them, then one after the other moved within its bin."""
+def _mixed(question: Question, world: World, cases: Sequence[Case]) -> tuple[dict[int, str], dict[int, float]]:
+    """Whether the case's own bins mix answers: all columns held to them, then one after the other moved within its bin.
+
+    Returns:
+        The bin to blame, or that several are, for the rows of which this is so; for the others how often the model says the same
+        under all bins together.
+    """
     looks: list[Look] = []
     asked: list[tuple[Case, list[Predicate]]] = []
     for case in cases:
@@ -157,29 +162,39 @@ def _mixed(question: Question, world: World, cases: Sequence[Case]) -> dict[int,
         looks.append(Look(under(world, bins, _WHOLE, case.rng), case.goal))
         looks += [Look(under(world, [p], _EACH, case.rng, base=case.x), case.goal) for p in wide]
     seen = iter(ask_about(question.ask, question.game, looks))
-    out = {}
+    out, held = {}, {}
     for case, wide in asked:
         whole = next(seen)
         each = [(1.0 - s.hits / s.draws if s.draws else 0.0, p) for p, s in [(p, next(seen)) for p in wide]]
-        if not whole.draws or whole.hits / whole.draws >= question.precision:
+        if not whole.draws:
+            continue
+        if whole.hits / whole.draws >= question.precision:
+            held[case.row] = whole.hits / whole.draws
             continue
         worst, widest = max(each, key=lambda pair: pair[0], default=(0.0, None))
-        held = f"even with every allowed column held to the row's own bin or category the model says {case.goal.name} in only"
+        all_held = f"even with every allowed column held to the row's own bin or category the model says {case.goal.name} in only"
         share = f"{100 * whole.hits / whole.draws:.1f} %"
         if widest is not None and worst >= _MIXED:
             out[case.row] = (
-                f"{held} {share} of draws: the bin {widest.text} mixes answers most (moved within it alone, {percent(worst)} change)"
+                f"{all_held} {share} of draws: the bin {widest.text} mixes answers most (moved within it alone, {percent(worst)} change)"
             )
         elif question.left_out:
             names = ", ".join(world.data.schema[at].title for at in sorted(question.left_out))
-            out[case.row] = f"{held} {share} of draws, so that what is left out ({names}) or several bins together decide"
+            out[case.row] = f"{all_held} {share} of draws, so that what is left out ({names}) or several bins together decide"
         else:
-            out[case.row] = f"{held} {share} of draws: the row lies where several bins together mix answers"
-    return out
+            out[case.row] = f"{all_held} {share} of draws: the row lies where several bins together mix answers"
+    return out, held
 
 
-def _imbalance(question: Question, world: World, case: Case) -> str:
-    """What is left to say: how rare the output is."""
+def _imbalance(question: Question, world: World, case: Case, held: float | None) -> str:
+    """What is left to say: how rare the output is, or that a rule takes more columns than it may have.
+
+    Args:
+        question: The question.
+        world: The rows.
+        case: The case.
+        held: How often the model says the same with every column held to its bin, where that is often enough.
+    """
     base = case.base(world)
     rows = question.ask.model.rows_are
     few = "one condition is too little" if question.most == 1 else f"{question.most} conditions are too few"
@@ -188,6 +203,9 @@ def _imbalance(question: Question, world: World, case: Case) -> str:
             f"the model says {case.goal.name} for {percent(base)} of {rows} only, so that every column left free pulls away from it, "
             f"and {few} to hold it"
         )
+    if held is not None and question.most < len(case.columns):
+        own = f"with every allowed column held to the row's own bin or category the model says {case.goal.name}"
+        return f"{own} in {percent(held)} of draws, but {few} to hold it"
     near = f"the row lies near the border, where {few}"
     return f"{near} (the model says {case.goal.name} for {percent(base)} of {rows})"
 
