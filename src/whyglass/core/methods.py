@@ -197,7 +197,7 @@ METHODS = (
             "band": None,
         },
         laws=frozenset({"seeded", "batch_is_rows", "wire"}),
-        cost="13,192 model rows once a model, then at most ``budget`` draws a row, of all rows together in a few large calls.",
+        cost="21,384 model rows once a model, then at most ``budget`` draws a row, of all rows together in a few large calls.",
         citation="Ribeiro, Singh & Guestrin 2018, AAAI; exact bounds after Clopper & Pearson 1934, Biometrika 26.",
         summary="A rule true of each row under which the model keeps saying the same, with a bound on how often that survives every look.",
     ),
