@@ -279,3 +279,14 @@ def test_many_outputs_of_many_lines_travel_as_the_one_that_is_shown():
     view = wg.show(made)
     assert view.meta["shown_outputs"] == [0]
     assert numbers(view, "l0").reshape(200, 100) == pytest.approx(values["a"][..., 0], rel=1e-6)
+
+
+@pytest.mark.parametrize("method", ["pdp", "ice", "ale"])
+def test_the_still_of_curves_names_columns_ends_and_intervals(model, table, method):
+    made = wg.explain(model, table[0][:80], method=method, grid=8)
+    text = wg.show(made).fallback()
+    assert text.count('class="s"') == len(made.features)
+    assert text.count('class="i"') >= 3, "a band for each number"
+    assert text.count('class="p"') >= 3, "a mark for each category"
+    assert ("points (" in text) == (method == "ale")
+    assert "nan" not in text

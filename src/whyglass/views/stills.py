@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -14,8 +15,9 @@ from whyglass.core.schema import Column, write_number
 from whyglass.views.waterfall import STYLE, WIDTH
 
 Array = NDArray[np.float64]
+KINDS = {"pdp": "Partial dependence", "ice": "Individual curves, averaged", "ale": "Accumulated local effects"}
 LINE = 20
-MOST_CHARTS, CHART_WIDTH, CHART_HEIGHT = 6, 220, 96
+MOST_CHARTS, CHART_WIDTH, CHART_HEIGHT = 6, 220, 88
 LETTERS = 96  # of a line of text, beyond which it wraps
 
 
@@ -52,34 +54,76 @@ def counterfactuals(result: Counterfactuals, row: int = 0) -> str:
 
 
 def curves(result: Curves, output: int = 0) -> str:
-    """The columns whose curves move most, as small charts on one scale."""
-    keys = [key for key in result.features if np.isfinite(result.values[key][..., output]).any()]
-    means = {key: np.nanmean(v, axis=0) if result.kind == "ice" else v for key in keys for v in [result.values[key][..., output]]}
-    order = sorted(keys, key=lambda key: -float(np.nanmax(means[key]) - np.nanmin(means[key])))[:MOST_CHARTS]
+    """The columns whose curves move most, as small charts on one scale, averages with their 95% intervals."""
+    drawn = [_drawn(result, key, output) for key in result.features]
+    order = sorted((d for d in drawn if np.isfinite(d.mean).any()), key=lambda d: -float(np.nanmax(d.mean) - np.nanmin(d.mean)))[
+        :MOST_CHARTS
+    ]
     if not order:
-        return _page([f"{result.kind}: there is nothing to draw."], "", 0)
-    low = min(float(np.nanmin(means[key])) for key in order)
-    high = max(float(np.nanmax(means[key])) for key in order)
-    charts = "".join(_chart(result.dataset.schema[key], result.points[key], means[key], (low, high), k) for k, key in enumerate(order))
-    head = f"{result.kind} of {result.output_names[output]} over {len(result):,} rows, from {_level(result, low)} to {_level(result, high)}"
-    return _page([head], charts, (CHART_HEIGHT + 30) * -(-len(order) // 3))
+        return _page([f"{KINDS[result.kind]}: there is nothing to draw."], "", 0)
+    low = min(float(np.nanmin(d.mean - d.half)) for d in order)
+    high = max(float(np.nanmax(d.mean + d.half)) for d in order)
+    span = f"all charts from {_level(result, low)} to {_level(result, high)}"
+    head = f"{KINDS[result.kind]} of {result.output_names[output]} over {len(result):,} rows; {span}"
+    lines = _wrapped(head)
+    charts = "".join(_chart(result, d, (low, high), (k, 64 + LINE * len(lines))) for k, d in enumerate(order))
+    return _page(lines, charts, (CHART_HEIGHT + 52) * -(-len(order) // 3))
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    column: Column
+    points: Array
+    mean: Array
+    half: Array
+
+
+def _drawn(result: Curves, key: str, output: int) -> _Drawn:
+    values = result.values[key][..., output]
+    if result.kind == "ice":
+        there = values[[status == "ok" for status in result.status]]
+        mean = there.mean(axis=0) if len(there) else np.full(values.shape[1], np.nan)
+        error = there.std(axis=0, ddof=1) / np.sqrt(len(there)) if len(there) > 1 else np.zeros(len(mean))
+    else:
+        mean = values
+        error = result.std_errors[key][..., output] if key in result.std_errors else np.zeros(len(mean))
+    return _Drawn(result.dataset.schema[key], result.points[key], mean, 1.96 * np.nan_to_num(error))
 
 
 def _level(result: Curves, value: float) -> str:
-    return f"{100 * value:.0f}%" if result.space == "probability" else write_number(value)
+    if result.space != "probability":
+        return write_number(value)
+    text = f"{abs(100 * value):.0f}"
+    sign = "\N{MINUS SIGN}" if value < 0 and text != "0" else ""
+    return f"{sign}{text} points" if result.kind == "ale" else f"{sign}{text}%"
 
 
-def _chart(column: Column, points: Array, values: Array, scale: tuple[float, float], at: int) -> str:
-    left, top = 16 + (at % 3) * (CHART_WIDTH + 14), 64 + (at // 3) * (CHART_HEIGHT + 30)
+def _chart(result: Curves, drawn: _Drawn, scale: tuple[float, float], place: tuple[int, int]) -> str:
+    at, above = place
+    left, top = 16 + (at % 3) * (CHART_WIDTH + 14), above + (at // 3) * (CHART_HEIGHT + 52)
     low, high = scale
-    xs = np.linspace(0, CHART_WIDTH, len(points)) if column.kind == "categorical" else _spread(points)
-    ys = CHART_HEIGHT * (1 - (values - low) / ((high - low) or 1.0))
-    known = [(left + x, top + y) for x, y in zip(xs, ys, strict=True) if np.isfinite(y)]
-    if column.kind == "categorical":
-        drawn = "".join(f'<circle class="p" cx="{x:.1f}" cy="{y:.1f}" r="2.6"/>' for x, y in known)
+    column, points = drawn.column, drawn.points
+    steps = column.kind == "categorical"
+    xs = left + (np.linspace(4, CHART_WIDTH - 4, len(points)) if steps else _spread(points))
+    ys, ups, downs = (
+        top + CHART_HEIGHT * (1 - (v - low) / ((high - low) or 1.0)) for v in (drawn.mean, drawn.mean + drawn.half, drawn.mean - drawn.half)
+    )
+    known = np.flatnonzero(np.isfinite(ys))
+    if steps:
+        marks = "".join(
+            f'<path class="e" d="M{xs[k]:.1f} {ups[k]:.1f}V{downs[k]:.1f}"/><circle class="p" cx="{xs[k]:.1f}" cy="{ys[k]:.1f}" r="2.6"/>'
+            for k in known
+        )
     else:
-        drawn = f'<path class="e" d="M{"L".join(f"{x:.1f} {y:.1f}" for x, y in known)}"/>'
-    return f'<text class="s" x="{left}" y="{top - 8}">{escape(column.title)}</text>{drawn}'
+        band = [f"{xs[k]:.1f} {ups[k]:.1f}" for k in known] + [f"{xs[k]:.1f} {downs[k]:.1f}" for k in known[::-1]]
+        line = "L".join(f"{xs[k]:.1f} {ys[k]:.1f}" for k in known)
+        marks = f'<path class="i" opacity=".4" d="M{"L".join(band)}Z"/><path class="e" d="M{line}"/>'
+    least, most = (int(pick(drawn.mean)) for pick in (np.nanargmin, np.nanargmax))
+    ends = " to ".join(f"{_level(result, float(drawn.mean[k]))} ({column.write(float(points[k]))})" for k in (least, most))
+    said = "".join(
+        f'<text class="q" x="{left}" y="{top - 12 + 14 * k}">{escape(part)}</text>' for k, part in enumerate(_wrapped(ends, 38)[:2])
+    )
+    return f'<text class="s" x="{left}" y="{top - 27}">{escape(column.title)}</text>{said}{marks}'
 
 
 def _spread(points: Array) -> Array:
@@ -101,11 +145,11 @@ def _bar(label: str, share: float, interval: tuple[float, float] | None, y: int)
     )
 
 
-def _wrapped(text: str) -> list[str]:
+def _wrapped(text: str, letters: int = LETTERS) -> list[str]:
     """A line of text as lines that fit."""
     lines = [""]
     for word in text.split(" "):
-        if lines[-1] and len(lines[-1]) + len(word) >= LETTERS:
+        if lines[-1] and len(lines[-1]) + len(word) >= letters:
             lines.append("   ")
         lines[-1] += word if lines[-1].strip() == "" else f" {word}"
     return lines
