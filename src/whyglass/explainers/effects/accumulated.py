@@ -32,7 +32,8 @@ def explain(ask: Ask) -> Curves:
         InputError: If a column, a pair or the grid is not understood.
         UnsupportedError: If the model cannot answer in the space asked for.
 
-    Cost: two model rows for each row and column, four for each row and pair.
+    Cost: for trees one walk beside each row's own path for all columns, a few predictions; else two model rows for each row and
+    column. Four for each row and pair.
     """
     engine, known = set_up(ask), known_rows(ask)
     schema, named = ask.data.schema, ask.params.get("features")

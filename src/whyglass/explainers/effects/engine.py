@@ -23,7 +23,8 @@ OPAQUE_ROWS = 1_000  # rows drawn where every point costs a call of the user's m
 NOT_DRAWN = f"not among the {OPAQUE_ROWS:,} rows drawn"
 _CELLS = 2_000_000  # numbers in one call of a model
 _TOGETHER = 1 << 15  # numbers linked at a time: they stay in the cache
-_PIECE = 4_096  # rows between two looks at the clock
+_PIECE = 4_032  # rows between two looks at the clock, where one runs
+_PIECES = 8  # as many at once where none does
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +97,7 @@ class Engine:
         cells = sum(map(len, grids.values()))
         if self.forest is not None and cells:
             ready, matrix = partial_dependence.prepare(self.forest, grids), self.matrix
-            for piece in self._pieces(_PIECE):
+            for piece in self._pieces(self._piece):
                 partial_dependence.curves(ready, matrix[piece], self._curve(piece.start, consume), self.ask.executor)
             return
         self._each(cells, lambda rows: np.concatenate([_at(rows, j, points) for j, points in grids.items()], axis=1), consume)
@@ -107,7 +108,7 @@ class Engine:
         shape = (len(first), len(second))
         if self.forest is not None and shape[0] and shape[1]:
             ready, matrix = partial_dependence.prepare(self.forest, grids), self.matrix
-            for piece in self._pieces(_PIECE):
+            for piece in self._pieces(self._piece):
                 partial_dependence.surfaces(ready, matrix[piece], self._surface(piece.start, consume), self.ask.executor)
             return
 
@@ -145,7 +146,7 @@ class Engine:
             UnsupportedError: If the model has no trees to walk.
         """
         forest, matrix = self._walked(), self.matrix
-        for part in self._pieces(_PIECE):
+        for part in self._pieces(self._piece):
             consume(part, self._linked_last(aside.sums(forest, matrix[part], columns, others(part), self.ask.executor)))
 
     def along(self, matrix: Array, grids: Mapping[int, Array], consume: Consume) -> None:
@@ -169,6 +170,10 @@ class Engine:
         if places is not None:
             self._blame(places, said, failed)
         return said
+
+    @property
+    def _piece(self) -> int:
+        return _PIECE if self.ask.budget.deadline is not None else _PIECES * _PIECE
 
     def _blame(self, places: NDArray[np.intp], said: Array, failed: Mapping[int, Exception]) -> None:
         """Note which rows the model did not answer, and why."""
