@@ -16,7 +16,7 @@ from whyglass.explainers.counterfactual.question import OUT_OF_TIME, Question
 from whyglass.explainers.links import through
 from whyglass.kernels import forest as sums
 
-BOXES = 16  # boxes worked on for each evaluation of the budget: about what a row costs a compiled model
+BOXES = 16  # boxes worked on for each evaluation of the budget; one takes 0.1 to 0.4 ms with 50 trees of depth 10
 _TOGETHER = 512  # rows found before the model is asked about them
 _REFUSALS = 24  # rows that the model may answer otherwise than its trees before a search is given up
 _HOPEFUL = 512  # boxes after which a search of its own accord must have ruled out all that is nearer than 0.4 of what it knows
