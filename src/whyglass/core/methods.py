@@ -138,7 +138,7 @@ METHODS = (
             "plausible": True,
         },
         laws=frozenset({"seeded", "batch_is_rows", "wire"}),
-        cost="Trees: 16 boxes of cells for each evaluation of the budget, fewer of its own accord where a proof is far; else its model rows.",
+        cost="Trees: up to 16 boxes of cells for each evaluation of the budget, a model call or two; else ``budget`` model rows a row.",
         citation="Brughmans et al. 2023 (NICE); Parmentier & Vidal 2021 (OCEAN); Carreira-Perpinan & Hada 2023; Breiman 2001 (proximity).",
         summary="The nearest rows for which the model says what is wanted, under hard constraints; proven nearest for tree ensembles.",
     ),
