@@ -20,7 +20,6 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import whyglass as wg
 from whyglass.explainers import lime_fit, pool
-from whyglass.explainers.lime_task import HELD_OUT
 from whyglass.kernels import forest, surrogate
 
 ONE = wg.Executor(threads=1)
@@ -122,7 +121,7 @@ class Draws:
 
     def fitted(self, rows: range, most: int) -> Fit:
         """whyglass's fit on the first of these draws; used for other draws than it is measured on."""
-        part = (np.arange(DRAWS) % HELD_OUT == HELD_OUT - 1).astype(np.int8)
+        part = (np.arange(DRAWS) % surrogate.PARTS).astype(np.int8)
         said = np.ascontiguousarray(self.said[None, :DRAWS])
         draws = surrogate.Draws(np.ascontiguousarray(self.bins[:DRAWS].T.astype(np.int32)), said, part, self.weight)
         made = lime_fit.fit(draws, self.cases[rows.start : rows.stop].astype(np.int32), most)

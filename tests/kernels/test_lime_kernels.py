@@ -18,7 +18,7 @@ PLAIN = "def compiled(function):\n    return function\n\n\ninlined = compiled\n"
 
 def draws(columns, count=150, seed=0):
     rng = np.random.default_rng(seed)
-    part = (np.arange(count) % 5 == 4).astype(np.int8)
+    part = (np.arange(count) % surrogate.PARTS).astype(np.int8)
     part[rng.random(count) < 0.1] = -1
     codes = rng.integers(-1, 3, size=(columns, count)).astype(np.int32)
     return surrogate.Draws(codes, rng.normal(size=(2, count)), part, np.exp(-np.arange(columns + 1) / (columns + 1)))
@@ -40,7 +40,7 @@ def sums_agree(module, columns):
     right = []
     for c, case in enumerate(cases):
         z, weight = dense(table, case)
-        for part in (0, 1):
+        for part in range(surrogate.PARTS):
             here = table.part == part
             weighted = z[here] * weight[here, None]
             right.append(np.allclose(found.gram[c, part], weighted.T @ z[here], atol=1e-10))
@@ -124,7 +124,7 @@ def test_a_pool_is_predicted_as_its_rows_are():
 MUTANTS = [
     ("surrogate", "into.shared[n]] * draws.said", "into.shared[n] - 1] * draws.said", "weights are off by one column"),
     ("surrogate", "columns - at % (columns + 1)", "at % (columns + 1)", "far draws weigh most"),
-    ("surrogate", "at // (columns + 1)", "0", "held-out draws are fitted"),
+    ("surrogate", "at // (columns + 1)", "0", "all draws are in the first part"),
     ("surrogate", "first = into.keys[s, n], s * _WORD", "first = into.keys[0, n], s * _WORD", "the second word of a set is never read"),
     ("surrogate", "for b in range(a + 1)", "for b in range(a)", "the diagonal is lost"),
     ("surrogate", "(32, 0x00000000FFFFFFFF)", "(32, 0x00000000FFFFFFF0)", "some bits stay where they are"),

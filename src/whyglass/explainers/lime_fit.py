@@ -26,7 +26,7 @@ class Surrogates:
         values: float64 (cases, columns, outputs), coefficients of "same bin as the case".
         base: float64 (cases, outputs), intercepts.
         errors: float64 (cases, columns, outputs), NaN where no draw shares the case's bin; zeros for known coefficients.
-        r2: float64 (cases, outputs), weighted, on the draws held out; NaN where the answers do not vary.
+        r2: float64 (cases, outputs), weighted, every draw held out once; NaN where the answers do not vary.
         tied: float64 (cases, columns, outputs), 1 where the rank by size is not told apart from the next or the one before.
     """
 
@@ -81,17 +81,20 @@ def fit(draws: surrogate.Draws, cases: Codes, most: int | None) -> Surrogates:
 def _fit(draws: surrogate.Draws, cases: Codes, most: int | None) -> Surrogates:
     """Fit every output.
 
-    The fit that is reported uses all draws; ``r2`` is that of a fit, selection included, on the fitted part only, measured on the
-    part held out. Standard errors are those of weighted least squares under any variance (sandwich; columns are drawn, and
+    The fit that is reported uses all draws; for ``r2`` each part of them is foretold by a fit, selection included, of the others.
+    Standard errors are those of weighted least squares under any variance (sandwich; columns are drawn, and
     stay under the kernel, independent, so that its outer part is taken as diagonal), not below those under equal variance, and hold
     the pull of the ridge towards zero as well.
     """
     draws, centre = _about_mean(draws)
     into = surrogate.room(draws)
     gram, cross, squares = surrogate.moments(draws, cases, into)
-    trial, trial_base, _ = _solve(_centred(gram[:, 0], cross[:, :, 0]), most)
-    r2 = _fidelity(gram[:, 1], cross[:, :, 1], squares[:, :, 1], trial, trial_base)
-    sums = _centred(gram.sum(axis=1), cross.sum(axis=2))
+    whole = gram.sum(axis=1), cross.sum(axis=2), squares.sum(axis=2)
+    others = _centred(_flat(whole[0][:, None] - gram), _flat(whole[1][:, None] - cross.swapaxes(1, 2)))
+    trial, trial_base, _ = _solve(others, most)
+    missed = _missed(_flat(gram), _flat(cross.swapaxes(1, 2)), _flat(squares.swapaxes(1, 2)), trial, trial_base)
+    r2 = _fidelity(missed.reshape(len(cases), surrogate.PARTS, -1).sum(axis=1), *whole)
+    sums = _centred(*whole[:2])
     values, base, kept = _solve(sums, most)
     both = np.concatenate([values, base[:, :, None]], axis=2)
     variance = _variance(surrogate.scatter(draws, cases, into, both), sums, values, kept, int((draws.part >= 0).sum()))
@@ -105,7 +108,8 @@ def measure(draws: surrogate.Draws, cases: Codes, values: Array, base: Array) ->
     """Weighted R squared of given coefficients on all draws: float64 (cases, outputs)."""
     draws, centre = _about_mean(draws)
     gram, cross, squares = surrogate.moments(draws, cases, surrogate.room(draws))
-    return _fidelity(gram.sum(axis=1), cross.sum(axis=2), squares.sum(axis=2), values.transpose(0, 2, 1), base - centre)
+    whole = gram.sum(axis=1), cross.sum(axis=2), squares.sum(axis=2)
+    return _fidelity(_missed(*whole, values.transpose(0, 2, 1), base - centre), *whole)
 
 
 def _about_mean(draws: surrogate.Draws) -> tuple[surrogate.Draws, Array]:
@@ -113,6 +117,11 @@ def _about_mean(draws: surrogate.Draws) -> tuple[surrogate.Draws, Array]:
     used = draws.part >= 0
     centre = draws.said[:, used].mean(axis=1)
     return draws._replace(said=np.where(used, draws.said - centre[:, None], 0.0)), centre
+
+
+def _flat(parts: Array) -> Array:
+    """The parts of every case as cases of their own."""
+    return parts.reshape(-1, *parts.shape[2:])
 
 
 def ties(values: Array, variance: Array) -> Array:
@@ -141,8 +150,10 @@ def _centred(gram: Array, cross: Array) -> Sums:
     centred = gram[:, :-1, :-1] - share[:, :, None] * gram[:, -1, None, :-1]
     with_answers = cross[:, :, :-1] - share[:, None] * cross[:, :, -1:]
     varies = np.diagonal(centred, axis1=1, axis2=2) > _NOTHING * weight
-    centred = np.where(varies[:, :, None] & varies[:, None, :], centred, 0.0)
-    return Sums(centred, np.where(varies[:, None], with_answers, 0.0), share, mean, weight)
+    case, column = np.nonzero(~varies)
+    centred[case, column] = centred[case, :, column] = 0.0
+    with_answers[case, :, column] = 0.0
+    return Sums(centred, with_answers, share, mean, weight)
 
 
 def _solve(sums: Sums, most: int | None) -> tuple[Array, Array, Bits]:
@@ -184,10 +195,14 @@ def _forward(sums: Sums, most: int) -> Bits:
     return kept
 
 
-def _fidelity(gram: Array, cross: Array, squares: Array, values: Array, base: Array) -> Array:
-    """Weighted R squared from the sums of some draws; NaN where the answers do not vary."""
+def _missed(gram: Array, cross: Array, squares: Array, values: Array, base: Array) -> Array:
+    """Weighted squares of what coefficients miss of some draws: float64 (cases, outputs)."""
     both = np.concatenate([values, base[:, :, None]], axis=2)
-    missed = squares - 2 * np.einsum("cka,cka->ck", both, cross) + np.einsum("cka,cka->ck", both @ gram, both)
+    return np.asarray(squares - 2 * np.einsum("cka,cka->ck", both, cross) + np.einsum("cka,cka->ck", both @ gram, both))
+
+
+def _fidelity(missed: Array, gram: Array, cross: Array, squares: Array) -> Array:
+    """Weighted R squared from the sums of some draws; NaN where the answers do not vary."""
     weight = np.maximum(gram[:, -1, -1], np.finfo(np.float64).tiny)[:, None]
     spread = squares - cross[:, :, -1] ** 2 / weight
     varies = spread > _NOTHING * np.maximum(squares, weight * np.finfo(np.float64).tiny)

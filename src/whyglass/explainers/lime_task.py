@@ -18,13 +18,12 @@ from whyglass.explainers.lime_fit import Surrogates
 from whyglass.explainers.pool import bins_of, training_rows
 from whyglass.explainers.shapley.answers import OUT_OF_TIME, Found, answer, usable
 from whyglass.explainers.shapley.games import Game, game_of, predictions
-from whyglass.kernels.surrogate import Draws
+from whyglass.kernels.surrogate import PARTS, Draws
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
-HELD_OUT = 5  # every fifth draw
 _BLOCK = 64  # cases explained together
-_CELLS = 4_000_000  # numbers of normal equations held at a time
+_CELLS = 1_000_000  # numbers of normal equations held at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,10 +63,10 @@ class Task:
         return np.asarray(np.exp(-np.arange(self.columns + 1) / (2 * self.width**2)))
 
     def table(self, codes: Codes, said: Array) -> Draws:
-        """Draws as the fit takes them: every fifth usable one held out, those without a finite answer left out."""
+        """Draws as the fit takes them: usable ones shared out to its parts, those without a finite answer left out."""
         usable_draws = np.isfinite(said).all(axis=1)
         part = np.full(len(said), -1, np.int8)
-        part[usable_draws] = np.arange(int(usable_draws.sum())) % HELD_OUT == HELD_OUT - 1
+        part[usable_draws] = np.arange(int(usable_draws.sum())) % PARTS
         return Draws(np.ascontiguousarray(codes.T), np.ascontiguousarray(said.T), part, self.weight)
 
     def few(self, draws: int) -> str:
@@ -131,7 +130,7 @@ def keep(found: Surrogates, rows: Rows, some: Surrogates) -> None:
 
 def each_block(task: Task, one: Callable[[Rows], None]) -> None:
     """Go through the rows in blocks on threads, as long as time allows; ``one`` keeps its own answers."""
-    size = max(1, min(_BLOCK, _CELLS // (task.game.width * (task.columns + 1) ** 2)))
+    size = max(1, min(_BLOCK, _CELLS // (task.game.width * PARTS * (task.columns + 1) ** 2)))
 
     def block(part: slice) -> None:
         rows = task.rows[part]

@@ -14,6 +14,7 @@ from whyglass.kernels.jit import compiled, inlined
 Words = NDArray[np.uint64]
 Parts = NDArray[np.int8]
 
+PARTS = 5  # that the draws are shared out to, so that each can be held out once
 _WORD = 64
 _HALVES = (
     (32, 0x00000000FFFFFFFF),
@@ -33,7 +34,7 @@ class Draws(NamedTuple):
     Attributes:
         codes: int32 (columns, draws), the bin of every value.
         said: float64 (outputs, draws).
-        part: int8 (draws,), 0 for the rows to fit, 1 for those held out, -1 for those left out.
+        part: int8 (draws,), from 0 to ``PARTS`` - 1, -1 for those left out.
         weight: float64 (columns + 1,), of a draw by the number of columns that differ from the case.
     """
 
@@ -50,7 +51,7 @@ class Room(NamedTuple):
         keys: uint64 (sets, draws), the columns in which a draw shares the case's bin, 64 to a set.
         shared: int32 (draws,), how many they are, the intercept not counted.
         order: int32 (draws,), draws by part and by how many columns they share.
-        start: int32 (2 * columns + 3,), where each part and number begins in ``order``.
+        start: int32 (parts * (columns + 1) + 1,), where each part and number begins in ``order``.
         words: uint64 (words, sets * 64), for 64 draws of one part and number and each column, which of them share it.
         scale: float64 (words,), the weight of these draws.
         half: int8 (words,), their part.
@@ -68,12 +69,12 @@ class Room(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """The normal equations of every case, fitted and held-out draws apart.
+    """The normal equations of every case, the parts of the draws apart.
 
     Attributes:
-        gram: float64 (cases, 2, columns + 1, columns + 1), the intercept last.
-        cross: float64 (cases, outputs, 2, columns + 1), indicators with answers.
-        squares: float64 (cases, outputs, 2), answers squared.
+        gram: float64 (cases, parts, columns + 1, columns + 1), the intercept last.
+        cross: float64 (cases, outputs, parts, columns + 1), indicators with answers.
+        squares: float64 (cases, outputs, parts), answers squared.
     """
 
     gram: Floats
@@ -84,12 +85,12 @@ class Sums(NamedTuple):
 def room(draws: Draws) -> Room:
     """Room for the draws of a case."""
     columns, count = draws.codes.shape
-    sets, most = columns // _WORD + 1, count // _WORD + 2 * (columns + 1)
+    sets, most = columns // _WORD + 1, count // _WORD + PARTS * (columns + 1)
     return Room(
         np.zeros((sets, count), np.uint64),
         np.zeros(count, np.int32),
         np.zeros(count, np.int32),
-        np.zeros(2 * columns + 3, np.int32),
+        np.zeros(PARTS * (columns + 1) + 1, np.int32),
         np.zeros((most, sets * _WORD), np.uint64),
         np.zeros(most),
         np.zeros(most, np.int8),
@@ -108,7 +109,11 @@ def moments(draws: Draws, cases: Ints, into: Room) -> Sums:
     Cost: draws x columns a case, and draws / 64 x columns^2.
     """
     count, columns, outputs = len(cases), cases.shape[1], len(draws.said)
-    out = Sums(np.zeros((count, 2, columns + 1, columns + 1)), np.zeros((count, outputs, 2, columns + 1)), np.zeros((count, outputs, 2)))
+    out = Sums(
+        np.zeros((count, PARTS, columns + 1, columns + 1)),
+        np.zeros((count, outputs, PARTS, columns + 1)),
+        np.zeros((count, outputs, PARTS)),
+    )
     add_moments(draws, np.ascontiguousarray(cases), into, out)
     return out
 
@@ -156,12 +161,12 @@ def _sort(draws: Draws, into: Room) -> None:
     into.start[:] = 0
     for n in range(count):
         if draws.part[n] >= 0:
-            into.start[draws.part[n] * (columns + 1) + into.shared[n] + 1] += 1
+            into.start[int(draws.part[n]) * (columns + 1) + into.shared[n] + 1] += 1
     for at in range(1, into.start.shape[0]):
         into.start[at] += into.start[at - 1]
     for n in range(count):
         if draws.part[n] >= 0:
-            at = draws.part[n] * (columns + 1) + into.shared[n]
+            at = int(draws.part[n]) * (columns + 1) + into.shared[n]
             into.order[into.start[at]] = n
             into.start[at] += 1
     for at in range(into.start.shape[0] - 1, 0, -1):
@@ -173,7 +178,7 @@ def _sort(draws: Draws, into: Room) -> None:
 def _pack(draws: Draws, into: Room) -> int:
     """Turn sets of columns for each draw into sets of draws for each column; returns how many words there are."""
     columns, used = draws.codes.shape[0], 0
-    for at in range(2 * columns + 2):
+    for at in range(into.start.shape[0] - 1):
         for first in range(into.start[at], into.start[at + 1], _WORD):
             into.half[used] = at // (columns + 1)
             into.scale[used] = draws.weight[columns - at % (columns + 1)]
