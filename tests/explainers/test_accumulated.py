@@ -103,3 +103,11 @@ def test_probabilities_constant_columns_missing_values_and_no_rows():
     assert np.abs(curves.values["a"][:, 1] - truth).max() <= 1e-12
     nobody = wg.explain(model, rows[:0], method="ale", grid=4)
     assert np.array_equal(nobody.values["a"], np.zeros_like(nobody.values["a"]))
+
+
+def test_threads_change_no_bit():
+    many = pd.concat([X] * 12)
+    asked = {"method": "ale", "pairs": [("a", "b")], "features": ["a", "b", "kind"]}
+    one, two = (wg.explain(wrapped(opaque=False), many, executor=wg.Executor(threads=n), **asked) for n in (1, 2))
+    assert one == two
+    assert one != wg.explain(wrapped(opaque=False), many[1:], executor=wg.Executor(threads=1), **asked)
