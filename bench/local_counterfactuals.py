@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import logging
 import math
@@ -64,7 +65,7 @@ class Ring:
         steps = sum(abs(case[name] - row[name]) / self.spread[name] for name in self.task.numbers)
         return float(steps + sum(case[name] != row[name] for name in self.task.categories))
 
-    @property
+    @functools.cached_property
     def spread(self) -> pd.Series:
         return self.task.X[self.task.numbers].std(ddof=0)
 
@@ -295,7 +296,7 @@ Validity and constraints are checked afterwards, by the pipeline's own predict a
 
 def counterfactuals(quick: bool) -> str:
     """Distance, time, proofs."""
-    rows = (4, 2, 3) if quick else (40, 20, 30)
+    rows = (4, 2, 3) if quick else (30, 15, 20)
     spread = wide(10).X["x3"].quantile([0.1, 0.9])
     rings = [
         (Ring("census", census(10), Held(("Gender", "Ethnicity"), "Age", "Hours per week", 10.0, 60.0)), rows[0]),
