@@ -95,6 +95,8 @@ def jupyter(folder):
         "-m", "jupyterlab", "--no-browser", f"--port={port}", "--ip=127.0.0.1", "--ServerApp.port_retries=0", "--IdentityProvider.token=",
         "--allow-root", f"--ServerApp.root_dir={folder}", "--LabApp.expose_app_in_browser=True",
         "--JupyterNotebookApp.expose_app_in_browser=True", "--LabApp.news_url=", "--ServerApp.terminals_enabled=False",
+        # what else is installed may ask for a rebuild, in a dialog above the notebook
+        '--ServerApp.tornado_settings={"page_config_data": {"buildCheck": False, "buildAvailable": False}}',
     ]  # fmt: skip
     return Server(command, folder, port, "/api", places).start()
 
