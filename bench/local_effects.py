@@ -166,8 +166,8 @@ def permutation(quick: bool) -> str:
     lines, said = zip(*(_permutation(case, quick) for case in cases), strict=True)
     note = (
         f"{len(cases[0].X):,} held-out rows, log loss on both sides. whyglass gives the average over all permutations, so that what is "
-        "left is the error from having these rows and no others, which no number of repeats takes away. scikit-learn draws; it is charged as "
-        "many repeats as bring its standard error (rows and draws together, root mean square over the columns) within "
+        "left is the error from having these rows and no others, which no number of repeats takes away. scikit-learn draws; it is "
+        "charged as many repeats as bring its standard error (rows and draws together, root mean square over the columns) within "
         f"{WITHIN - 1:.0%} of that. Its spread from draw to draw is measured on {_seen(quick)} repeats; each turn runs one, scaled by the "
         "number of predictions. 'Answers differ by' compares the mean of those repeats with whyglass, in standard errors of that mean: 1 "
         "is what chance gives. scikit-learn states no error over rows, whyglass does."

@@ -32,7 +32,7 @@ def explain(ask: Ask) -> Curves:
         InputError: If a column, a pair or the grid is not understood.
         UnsupportedError: If the model cannot answer in the space asked for.
 
-    Cost: for trees some predictions a row, and points x outputs: 3 for the 328 points of a census table's 11 columns, 14 for 6,000
+    Cost: for trees some predictions a row, and points x outputs: 3 for the 328 points of a census table's 11 columns, 20 for 6,000
     points of 60 columns (forest of 50 trees, depth 10; predictions of its own library); else points x rows model rows.
     """
     engine, known = set_up(ask), known_rows(ask)
