@@ -33,6 +33,7 @@ from whyglass.kernels import (
     partial_dependence,
     product_walk,
     surrogate,
+    surroundings,
     tree_interactions,
     tree_plan,
     tree_shap,
@@ -110,6 +111,7 @@ def other_kernels() -> tuple[Callable[..., Any], ...]:
         surrogate.add_scatter,
         product_walk.count_rows,
         product_walk.add_moments,
+        surroundings.mean_nearest,
         *box_rehearsal.kernels(),
     )
 
@@ -139,6 +141,7 @@ def call_rest() -> None:
     aside.sums(stump, row, [0], np.zeros((1, 1, 2)))
     partial_dependence.surfaces(partial_dependence.prepare(two, {0: row[0], 1: row[0]}), np.zeros((1, 2)), lambda part, sums: None)  # noqa: ARG005
     _surrogates(stump, row)
+    surroundings.mean_nearest(row, row, np.ones(1), 1, 0)
     _rules()
     box_rehearsal.rehearse(stump)
 

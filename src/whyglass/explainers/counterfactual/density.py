@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whyglass.explainers.counterfactual.grid import Grid
+from whyglass.kernels import surroundings
 
 Array = NDArray[np.float64]
 WORDS = "of the training rows lie in thinner surroundings"
@@ -32,11 +33,7 @@ class Density:
 
     def share(self, rows: Array) -> Array:
         """For each row the share of training rows that lie in thinner surroundings. Cost: rows x 1,000 x columns."""
-        out = np.empty(len(rows))
-        for start in range(0, len(rows), 500):
-            part = slice(start, start + 500)
-            out[part] = 1.0 - np.searchsorted(self.radii, _radii(self.grid, rows[part], self.rows, 0), side="left") / len(self.radii)
-        return out
+        return np.asarray(1.0 - np.searchsorted(self.radii, _radii(self.grid, rows, self.rows, 0), side="left") / len(self.radii))
 
 
 def density_of(grid: Grid) -> Density:
@@ -52,12 +49,9 @@ def density_of(grid: Grid) -> Density:
 
 def _radii(grid: Grid, ones: Array, others: Array, skip: int) -> Array:
     """Mean distance to the nearest others, the first ``skip`` (the row itself) left out."""
-    total = np.zeros((len(ones), len(others)))
-    for column in range(ones.shape[1]):
-        a, b = ones[:, column, None], others[None, :, column]
-        step = np.abs(a - b) / grid.scale[column] if grid.numeric[column] else (a != b).astype(np.float64)
-        gone = np.isnan(a) != np.isnan(b)
-        total += np.where(gone, 1.0, np.nan_to_num(step, nan=0.0))
     near = min(_NEAR + skip, len(others))
-    nearest = np.sort(np.partition(total, near - 1, axis=1)[:, :near], axis=1)[:, skip:]
-    return np.asarray(nearest.mean(axis=1)) if nearest.shape[1] else np.zeros(len(ones))
+    if near <= skip:
+        return np.zeros(len(ones))
+    scale = np.where(grid.numeric, grid.scale, 0.0)
+    found: Array = surroundings.mean_nearest(np.ascontiguousarray(ones), np.ascontiguousarray(others), scale, near, skip)
+    return found
