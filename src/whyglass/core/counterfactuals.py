@@ -12,12 +12,12 @@ from whyglass.core import registry
 from whyglass.core.container import plain
 from whyglass.core.errors import InputError
 from whyglass.core.explanation import Arrays, Explanation, read_provenance, read_rows, read_status
-from whyglass.core.schema import Dataset, Schema, schema_to_json
+from whyglass.core.schema import Dataset, Schema, count_of, schema_to_json
 
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Counterfactual:
     """One row near the explained one for which the model says what was wanted.
 
@@ -76,6 +76,10 @@ class Counterfactual:
             f"{self.schema[j].title} {self.schema[j].write(self.case[j])} → {self.schema[j].write(self.encoded[j])}" for j in self.changed
         ]
         return ", ".join(words) or "no change"
+
+    def __repr__(self) -> str:
+        trust = "proven nearest" if self.proven else f"nearest found, gap {self.gap:.2g}"
+        return f"Counterfactual: {self}; distance {self.distance:.2f}, {trust}"
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -151,15 +155,13 @@ class Counterfactuals(Explanation):
 
     def __repr__(self) -> str:
         found = sum(bool(c) for c in self.cases)
-        lines = [f"Counterfactuals: {len(self)} rows, {found} with a change that leads to {self.target} ({self.provenance.method})"]
+        lines = [f"Counterfactuals: {count_of(len(self), 'row')}, {found} with a change that leads to {self.target} ({self.provenance.method})"]
         lines += [f"  held: {'; '.join(self.constraints)}"] if self.constraints else []
         for row, (cases, note, status) in enumerate(zip(self.cases[:3], self.notes, self.status, strict=False)):
             if status != "ok" or not cases:
                 lines.append(f"  row {row}: {status if status != 'ok' else note}")
                 continue
-            best = cases[0]
-            trust = "proven nearest" if best.proven else f"nearest found, gap {best.gap:.2g}"
-            lines.append(f"  row {row}: {best}; distance {best.distance:.2f}, {trust}")
+            lines.append(f"  row {row}: {repr(cases[0]).removeprefix('Counterfactual: ')}")
         return "\n".join(lines)
 
     def _arrays(self) -> Arrays:

@@ -13,7 +13,7 @@ from whyglass.core import registry
 from whyglass.core.container import plain
 from whyglass.core.errors import InputError
 from whyglass.core.explanation import Arrays, Explanation, read_provenance, read_rows, read_status
-from whyglass.core.schema import Column, Dataset, Schema, schema_to_json
+from whyglass.core.schema import Column, Dataset, Schema, count_of, schema_to_json
 
 PRECISION_KINDS = ("interventional", "observational")
 _NUMBERS = ("precision", "low", "high", "coverage")
@@ -138,7 +138,7 @@ class Predicate:
         return cls(schema[at], at, low, high, bool(entry["low_closed"]), bool(entry["high_closed"]), codes, bool(entry["missing"]))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Rule:
     """IF these conditions hold THEN the model says this output, with this precision.
 
@@ -168,6 +168,13 @@ class Rule:
         if not self.predicates:
             return self.reason or f"whatever the facts, {self.output}"
         return f"IF {' AND '.join(p.text for p in self.predicates)} THEN {self.output}"
+
+    def __repr__(self) -> str:
+        if not self.predicates and not self.met:
+            return f"Rule: {self}"
+        low, high = self.precision_interval
+        trust = f"precision {self.precision:.2f} ({low:.2f} to {high:.2f}), coverage {self.coverage:.2f}"
+        return f"Rule: {self}; {trust}{'' if self.met else f'; not met: {self.reason}'}"
 
     def mask(self, X: Any) -> NDArray[np.bool_]:
         """Which rows of a frame satisfy every condition: bool (rows,).
@@ -242,18 +249,10 @@ class Rules(Explanation):
 
     def __repr__(self) -> str:
         met = sum(r.met for r in self.rules)
-        lines = [f"Rules: {len(self)} rows, {met} with a rule that reaches the precision asked for ({self.provenance.method})"]
+        lines = [f"Rules: {count_of(len(self), 'row')}, {met} with a rule that reaches the precision asked for ({self.provenance.method})"]
         lines += [f"  {self.background_note}"] if self.background_note else []
         for row, (rule, status) in enumerate(zip(self.rules[:3], self.status, strict=False)):
-            if status != "ok":
-                lines.append(f"  row {row}: {status}")
-                continue
-            if not rule.predicates and not rule.met:
-                lines.append(f"  row {row}: {rule}")
-                continue
-            low, high = rule.precision_interval
-            trust = f"precision {rule.precision:.2f} ({low:.2f} to {high:.2f}), coverage {rule.coverage:.2f}"
-            lines.append(f"  row {row}: {rule}; {trust}{'' if rule.met else f'; not met: {rule.reason}'}")
+            lines.append(f"  row {row}: {repr(rule).removeprefix('Rule: ') if status == 'ok' else status}")
         return "\n".join(lines)
 
     def to_wire(self) -> tuple[dict[str, Any], Arrays]:
