@@ -207,6 +207,18 @@ def test_state_goes_both_ways_and_does_not_echo(page_of):
     assert page.heard == [({"kind": "change", "state": {"selection": [4], "tab": "all", "brush": None}}, [])]
 
 
+def test_python_cannot_move_a_view_by_accident(page_of):
+    view = page_of().session.view
+    view.state = {"locks": {"0": "held"}, "case": np.int64(3)}
+    view.state["locks"]["0"] = "free"
+    assert view.state["locks"] == {"0": "held"}
+    assert view.state["case"] == 3
+    for wrong in (5, -1, "3", None, 2.5):
+        with pytest.raises(InputError, match=r"case holds .* row ids run from 0 to 4"):
+            view.state = {"case": wrong}
+    assert view.state["case"] == 3
+
+
 def test_two_pages_of_one_view_follow_each_other(page_of):
     one = page_of()
     other = Page(one.session.view)

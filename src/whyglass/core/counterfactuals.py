@@ -155,7 +155,8 @@ class Counterfactuals(Explanation):
 
     def __repr__(self) -> str:
         found = sum(bool(c) for c in self.cases)
-        lines = [f"Counterfactuals: {count_of(len(self), 'row')}, {found} with a change that leads to {self.target} ({self.provenance.method})"]
+        size = count_of(len(self), "row")
+        lines = [f"Counterfactuals: {size}, {found} with a change that leads to {self.target} ({self.provenance.method})"]
         lines += [f"  held: {'; '.join(self.constraints)}"] if self.constraints else []
         for row, (cases, note, status) in enumerate(zip(self.cases[:3], self.notes, self.status, strict=False)):
             if status != "ok" or not cases:

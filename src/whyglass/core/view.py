@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from operator import index
+from typing import Any, Protocol, SupportsIndex
 
 from whyglass.core import registry
 from whyglass.core.errors import InputError, nearest
@@ -90,13 +92,16 @@ class View:
 
     @property
     def state(self) -> dict[str, Any]:
-        """The whole state as one JSON document; assign to move the view."""
+        """The whole state as one JSON document, a copy of it; assign to move the view."""
         with self._lock:
-            return dict(self._state)
+            return copy.deepcopy(self._state)
 
     @state.setter
     def state(self, new: Mapping[str, Any]) -> None:
-        self.update(dict(new) if self.read is None else self.read(dict(new)))
+        changes = dict(new) if self.read is None else self.read(dict(new))
+        if "case" in changes and self.meta.get("n_rows"):
+            changes["case"] = self._row_ids("case", [changes["case"]])[0]
+        self.update(changes)
 
     @property
     def selection(self) -> list[int]:
@@ -105,13 +110,15 @@ class View:
 
     @selection.setter
     def selection(self, ids: Any) -> None:
-        chosen = [int(i) for i in ids]
-        rows = int(self.meta.get("n_rows", 0))
-        bad = [i for i in chosen if not 0 <= i < rows]
+        self.update({"selection": self._row_ids("selection", ids), "brush": None})
+
+    def _row_ids(self, name: str, given: Any) -> list[int]:
+        rows, ids = int(self.meta.get("n_rows", 0)), list(given)
+        bad = [i for i in ids if not isinstance(i, SupportsIndex) or not 0 <= index(i) < rows]
         if bad:
-            msg = f"selection holds {bad[:3]}; row ids run from 0 to {rows - 1}."
+            msg = f"{name} holds {bad[:3]}; row ids run from 0 to {rows - 1}."
             raise InputError(msg)
-        self.update({"selection": chosen, "brush": None})
+        return [index(i) for i in ids]
 
     def selected_frame(self) -> Any:
         """The selected rows in the caller's own frame type, index kept."""
