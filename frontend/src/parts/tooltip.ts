@@ -6,7 +6,7 @@
 export interface Tips {
   /** The layer element; append it to the view's root. */
   readonly layer: HTMLElement;
-  show(text: string, clientX: number, clientY: number): void;
+  show(text: string, clientX: number, clientY: number, above?: boolean): void;
   hide(): void;
   dispose(): void;
 }
@@ -16,6 +16,9 @@ const tipOf = (event: Event): HTMLElement | null => {
   return target instanceof Element ? target.closest<HTMLElement>("[data-tip]") : null;
 };
 
+/** Locks stand in rows that are gone down one by one: a tip must not hide the next. */
+const isLock = (target: Element): boolean => target.matches("[data-lock], [data-way]");
+
 /** Watches `root` (positioned, so that the layer stays inside the view in any host). */
 export function attachTips(root: HTMLElement): Tips {
   const layer = document.createElement("div");
@@ -23,7 +26,7 @@ export function attachTips(root: HTMLElement): Tips {
   layer.setAttribute("role", "tooltip");
   root.append(layer);
 
-  const show = (text: string, clientX: number, clientY: number): void => {
+  const show = (text: string, clientX: number, clientY: number, above = false): void => {
     const lines = text.split("\n").map((line, i) => {
       const node = document.createElement(i ? "div" : "b");
       node.textContent = line;
@@ -34,21 +37,21 @@ export function attachTips(root: HTMLElement): Tips {
     const { offsetWidth: width, offsetHeight: height } = layer;
     const below = clientY - box.top + 18;
     layer.style.left = `${Math.max(8, Math.min(box.width - width - 8, clientX - box.left + 14))}px`;
-    layer.style.top = `${below + height > box.height ? Math.max(4, clientY - box.top - height - 12) : below}px`;
+    layer.style.top = `${above || below + height > box.height ? Math.max(4, clientY - box.top - height - 12) : below}px`;
     layer.classList.add("on");
   };
   const hide = (): void => layer.classList.remove("on");
 
   const over = (event: MouseEvent): void => {
     const target = tipOf(event);
-    if (target) show(target.dataset["tip"] ?? "", event.clientX, event.clientY);
+    if (target) show(target.dataset["tip"] ?? "", event.clientX, event.clientY, isLock(target));
     else hide();
   };
   const focus = (event: FocusEvent): void => {
     const target = tipOf(event);
     if (!target?.matches(":focus-visible")) return hide();
     const box = target.getBoundingClientRect();
-    show(target.dataset["tip"] ?? "", box.left, box.bottom - 10);
+    show(target.dataset["tip"] ?? "", box.left, isLock(target) ? box.top + 8 : box.bottom - 10, isLock(target));
   };
   root.addEventListener("mouseover", over);
   root.addEventListener("mouseleave", hide);

@@ -5,7 +5,7 @@ import { computed, effect, untracked } from "@preact/signals";
 import { html } from "htm/preact";
 import type { VNode } from "preact";
 import { useMemo } from "preact/hooks";
-import { count, percent, upper } from "../../parts/format";
+import { count, number, percent, upper } from "../../parts/format";
 import { type DrawnProps, farWords, limits, Lines, type Read0, readEffect, span, Strips } from "../workbench/effect";
 import { Asked } from "../workbench/panels";
 import { useWidth } from "../workbench/width";
@@ -180,9 +180,16 @@ function kindWords(room: Room): string {
   const n = meta.lines?.length ?? 0;
   const rows = words.people(meta.used ?? meta.n_rows);
   const band = `the grey band is the 95% interval of the average over ${words.many} like these`;
-  if (meta.kind === "ice") return `Each thin line is one of ${words.people(n)}${n < (meta.used ?? n) ? ` drawn at random from ${count(meta.used ?? n)}` : ""}; black is the average over all ${rows}, ${band}. All charts share one scale.`;
-  if (meta.kind === "ale") return `Steps between neighbouring values, judged only among ${words.many} who are near them, added up and centred at nil; ${band}. All charts share one scale.`;
-  return `Black: what the model would say on average if only this fact were changed for all ${rows}; ${band}. All charts share one scale. It speaks of the model, not of cause and effect.`;
+  if (meta.kind === "ice") return `Each thin line is one of ${words.people(n)}${n < (meta.used ?? n) ? ` drawn at random from ${count(meta.used ?? n)}` : ""}; the strong line is the average over all ${rows}, ${band}. ${scaleWords(room)}`;
+  if (meta.kind === "ale") return `Steps between neighbouring values, judged only among ${words.many} who are near them, added up and centred at nil; ${band}. ${scaleWords(room)}`;
+  return `The line, or the dot: what the model would say on average if only this fact were changed for all ${rows}; ${band}. ${scaleWords(room)} It speaks of the model, not of cause and effect.`;
+}
+
+/** Which charts can be compared by eye. */
+function scaleWords({ meta }: Room): string {
+  const pairs = (meta.charts ?? []).filter((chart) => chart.columns.length > 1).length;
+  const axes = "Every axis of answers runs over the same range.";
+  return `${pairs < (meta.charts ?? []).length ? axes : ""}${pairs ? " The colours of a pair run over its own." : ""}`.trim();
 }
 
 function Figure({ desk, drawing, range }: { desk: ChartsDesk; drawing: Drawing; range: readonly [number, number] }): VNode {
@@ -215,4 +222,4 @@ function Figure({ desk, drawing, range }: { desk: ChartsDesk; drawing: Drawing; 
 }
 
 const pairWords = (strength: number | null | undefined, ale: boolean): string =>
-  strength === null || strength === undefined ? (ale ? "What the two do together beyond each alone" : "") : `${percent(strength)} of their joint effect is interaction (H statistic)`;
+  strength === null || strength === undefined ? (ale ? "What the two do together beyond each alone" : "") : `${percent(strength * strength)} of how they move it together is interaction (H ${number(strength)})`;

@@ -81,5 +81,5 @@ export function Heat({ surface, columns, words, width, height: least, centred, l
     })}
     <text x=${left + (xs.length * w) / 2} y=${height - 4} text-anchor="middle" class="strong">${words.title(columns[across])}</text>
   </svg>
-  <p class="cap">Upwards: ${words.name(columns[up])}. Orange: above ${centred ? "nil" : `the average of ${level(middle)}`}, at most ${level(Math.max(...known))}; blue: below, at least ${level(Math.min(...known))}.</p>` as unknown as VNode;
+  <p class="cap">Upwards: ${words.name(columns[up])}. Orange: above ${centred ? "nil" : `the average of ${level(middle)}`}, at most ${level(Math.max(...known))}; blue: below, at least ${level(Math.min(...known))}.${categorical.every(Boolean) ? "" : " One cell is one value asked about, whatever lies between."}</p>` as unknown as VNode;
 }

@@ -87,7 +87,7 @@ export function Dependence({ world, column }: { world: World; column: number }):
   const unit = words.regression ? "Amount added" : "Points added";
   return html`<section class="gpart" ref=${ref} data-dependence=${meta.columns[column].name}>
     <h2>${words.title(column)}: value and push <${Read} part="dependence" /></h2>
-    <p class="cap">${unit} to ${words.what}, one dot a ${words.one}; black: mean and 95% interval. Press a dot to open its case.</p>
+    <p class="cap">${unit} to ${words.what}, one dot a ${words.one}; marks with whiskers: mean and 95% interval. Press a dot to open its case.</p>
     <svg
       width=${width}
       height=${drawing.height}

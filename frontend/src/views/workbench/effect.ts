@@ -144,6 +144,9 @@ export interface DrawnProps {
   tick?: (v: number) => string;
 }
 
+/** Intervals end where the plot does: no chance is below 0% or above 100%. */
+const within = (v: number, lo: number, hi: number): number => Math.min(hi, Math.max(lo, v));
+
 interface LinesProps extends DrawnProps {
   height: number;
   /** What the average is called; nothing is written beside the lines where it is empty. */
@@ -158,7 +161,7 @@ export function Lines({ read, column, words, width, label, now, limits: [lo, hi]
   const ticks = ticksBetween(lo, hi, height > 180 ? 6 : 4);
   const left = 16 + Math.max(0, ...ticks.map((t) => write(t).length)) * 6.4;
   const x = (v: number): number => left + place(axis, v) * (width - left - 12);
-  const y = (v: number): number => TOP + ((hi - v) / (hi - lo || 1)) * (height - TOP - BOTTOM);
+  const y = (v: number): number => TOP + ((hi - within(v, lo, hi)) / (hi - lo || 1)) * (height - TOP - BOTTOM);
   const xs = axis.stops.map(x);
   const path = (line: ArrayLike<number>, from: number, to: number): string => {
     const parts: string[] = [];
@@ -193,7 +196,8 @@ export function Lines({ read, column, words, width, label, now, limits: [lo, hi]
     ${all && html`<text x=${xs[spot]} y=${beside(mineAbove ? under : edge, !mineAbove)} text-anchor=${margin} class="strong">${all}</text>`}
     ${all && has && Number.isFinite(read.own[spot]) && html`<text x=${xs[spot]} y=${beside(read.own, mineAbove)} text-anchor=${margin} class="mine">${mine}</text>`}
     ${[...new Set(ends)].map((v) => html`<text x=${x(v)} y=${height - 12} text-anchor="middle">${words.value(column, v)}</text>`)}
-  </svg>` as VNode;
+  </svg>
+  ${axis.byRank && html`<p class="cap">Values evenly spaced.</p>`}` as unknown as VNode;
 }
 
 interface StripsProps extends DrawnProps {
@@ -203,7 +207,8 @@ interface StripsProps extends DrawnProps {
 }
 
 export function Strips({ read, column, words, width, label, now, limits: [lo, hi], mine, note, most = MOST_CATEGORIES, tick }: StripsProps): VNode {
-  const ordered = words.column(column).ordered;
+  const about = words.column(column);
+  const { ordered } = about;
   const write = tick ?? ((v: number): string => words.tick(v, "probability"));
   const order = Array.from(read.points.keys()).filter((k) => Number.isFinite(read.mean[k]));
   if (!ordered) order.sort((a, b) => read.mean[b] - read.mean[a]);
@@ -211,9 +216,9 @@ export function Strips({ read, column, words, width, label, now, limits: [lo, hi
   const ticks = ticksBetween(lo, hi, width > 300 ? 4 : 3);
   const name = (k: number): string => words.value(column, read.points[k]);
   const left = Math.min(width * 0.45, 12 + Math.max(0, ...shown.map((k) => name(k).length)) * 6.6);
-  const x = (v: number): number => left + ((v - lo) / (hi - lo || 1)) * (width - left - 20);
+  const x = (v: number): number => left + ((within(v, lo, hi) - lo) / (hi - lo || 1)) * (width - left - 20);
   const height = shown.length * ROW + 26;
-  const more = order.length > shown.length ? ` The ${shown.length} ${ordered ? "first" : "highest"} of ${count(order.length)} values.` : "";
+  const more = order.length > shown.length ? ` The ${shown.length} ${ordered ? "first" : "highest"} of ${count(order.length)} values${about.categories.length > order.length ? ` asked about; there are ${count(about.categories.length)}` : ""}.` : "";
   return html`<svg width=${width} height=${height} role="img" aria-label=${label}>
     ${ticks.map((t) => html`<path d=${`M${x(t)} 0V${height - 24}`} class="line" /><text x=${x(t)} y=${height - 8} text-anchor="middle">${write(t)}</text>`)}
     ${shown.map((k, i) => {
@@ -225,5 +230,5 @@ export function Strips({ read, column, words, width, label, now, limits: [lo, hi
         ${Number.isFinite(read.own[k]) && html`<circle cx=${x(read.own[k])} cy=${y} r="4" class=${same ? "owndot" : "owndot hollow"} />`}`;
     })}
   </svg>
-  ${(note || more) && html`<p class="cap">${note ? `Black: the average with its 95% interval; plum: ${mine}, filled where it is now.` : ""}${more}</p>`}` as unknown as VNode;
+  ${(note || more) && html`<p class="cap">${note ? `Dots: the average with its 95% interval; plum: ${mine}, filled where it is now.` : ""}${more}</p>`}` as unknown as VNode;
 }
