@@ -23,8 +23,7 @@ def _(HistGradientBoostingClassifier, wg):
     people = wg.datasets.census("pandas")
     train, held_out = people.split == "train", people.split == "held out"
     clf = HistGradientBoostingClassifier(categorical_features="from_dtype", random_state=0).fit(people.X[train], people.y[train])
-    units = {name: {"unit": unit} for name, unit in people.units.items()}
-    model = wg.wrap(clf, people.X[train], people.y[train], protected=people.protected, columns=units, labels=people.labels)
+    model = wg.wrap(clf, people.X[train], people.y[train], protected=people.protected, columns=people.units, labels=people.labels)
     why = wg.explain(model, people.X[held_out], y=people.y[held_out])
     return (why,)
 

@@ -150,7 +150,7 @@ def _demo(given: argparse.Namespace) -> None:
         people.X[train],
         people.y[train],
         protected=people.protected,
-        columns={name: {"unit": unit} for name, unit in people.units.items()},
+        columns=people.units,
         labels=people.labels,
     )
     _say("Explaining the other 8,141 ...")

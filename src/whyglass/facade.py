@@ -44,7 +44,7 @@ def wrap(
     feature_names: Sequence[str] | None = None,
     categorical: Sequence[str | int] | None = None,
     protected: Sequence[str] | None = None,
-    columns: Mapping[str, Mapping[str, Any]] | None = None,
+    columns: Mapping[str, str | Mapping[str, Any]] | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> Model:
     """Make any model askable.
@@ -60,7 +60,8 @@ def wrap(
         feature_names: Column names, when the frame has none.
         categorical: Columns to read as categories although they hold numbers.
         protected: Columns that must not decide; they are marked wherever they appear.
-        columns: How to write columns, e.g. ``{"Hours per week": {"unit": "{} h"}}``.
+        columns: How to write columns, e.g. ``{"Hours per week": "{} h"}``, a unit, or ``{"Hours per week": {"unit": "{} h",
+            "label": "working time"}}``.
         labels: Words for the view: "title", "subtitle", "outcome", "opposite", "noun", "unit", "average"; "positive", the
             class that "outcome" speaks of; and "primary", the names of the columns that stand first in a case's line.
 
@@ -152,7 +153,8 @@ def explain(
         X: Rows to explain, in any frame.
         method: "auto" or "shap" (exact for trees, linear models and few columns, else sampled with errors), or a row
             of ``whyglass.methods()``.
-        target: One output: its name, or the class as it stands in the data; all outputs when None. For a counterfactual the output wanted, or a range of values.
+        target: One output: its name, or the class as it stands in the data; all outputs when None. For a counterfactual
+            the output wanted, or a range of values.
         data: Training rows, for a bare estimator.
         y: Recorded outcomes: of ``data`` where that is given, else of ``X``.
         background: Rows that stand for "unknown". None: path-dependent for trees; else 200 seeded rows of wrap's X.

@@ -208,3 +208,12 @@ def test_the_face_offers_the_nearest_name():
     with pytest.raises(AttributeError, match="Did you mean 'explain'"):
         _ = wg.explian
     assert {"wrap", "explain", "show", "load", "methods", "datasets"} <= set(dir(wg))
+
+
+def test_a_unit_may_stand_alone_or_among_other_parts():
+    X = np.arange(20.0).reshape(-1, 2)
+    model = wg.wrap(LogisticRegression().fit(X, X[:, 0] > 8), X, columns={"x0": "{} h", "x1": {"unit": "${}", "label": "gain"}})
+    assert [column.write(3.0) for column in model.schema.columns] == ["3 h", "$3"]
+    assert [column.title for column in model.schema.columns] == ["x0", "gain"]
+    with pytest.raises(wg.InputError, match="no column 'x9'"):
+        wg.wrap(LogisticRegression().fit(X, X[:, 0] > 8), X, columns={"x9": "{} h"})

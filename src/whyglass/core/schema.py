@@ -117,9 +117,10 @@ class Schema:
             msg = f"There is no column {name!r}. {nearest(name, self.names)}"
             raise InputError(msg) from None
 
-    def update(self, changes: Mapping[str, Mapping[str, Any]]) -> Schema:
-        """A schema with some columns changed, e.g. ``{"age": {"unit": "{} years"}}``."""
+    def update(self, given: Mapping[str, str | Mapping[str, Any]]) -> Schema:
+        """A schema with some columns changed, e.g. ``{"age": {"unit": "{} years"}}``; text alone is a unit."""
         known = [f.name for f in fields(Column)]
+        changes = {name: {"unit": change} if isinstance(change, str) else change for name, change in given.items()}
         for name, change in changes.items():
             self.index(name)
             for part in change:
