@@ -80,7 +80,7 @@ def test_a_forest_of_several_classes():
 def test_a_pair_is_what_the_model_says_on_average_and_h_tells_interaction(opaque):
     model = wg.wrap(REGRESSION.predict, X, Y, task="regression") if opaque else wg.wrap(REGRESSION, X, Y)
     curves = wg.explain(model, X, method="pdp", pairs=[("a", "b"), ("b", "kind")], grid=7)
-    assert curves.keys == ("a", "b", "kind", ("a", "b"), ("b", "kind"))
+    assert curves.keys == (*X.columns, ("a", "b"), ("b", "kind"))
     first, second = curves.grid["b", "kind"]
     for at, category in enumerate(second):
         moved = X.copy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -12,12 +13,16 @@ from whyglass.core import registry
 from whyglass.core.container import plain
 from whyglass.core.errors import InputError, nearest
 from whyglass.core.explanation import Arrays, Explanation, read_provenance, read_rows, read_status
-from whyglass.core.schema import Column, Dataset, schema_to_json
+from whyglass.core.schema import Column, Dataset, count_of, schema_to_json
 
 Array = NDArray[np.float64]
 Key = str | tuple[str, str]
 KINDS = ("pdp", "ice", "ale")
+_PARTS = ("values", "std_errors", "extrapolation", "strength", "measured")
+_ROUNDING = 16 * np.finfo(np.float64).eps  # as a share of a curve's values: a smaller move is none
 _SHOWN = 5  # columns and pairs named when curves are printed
+_REASONS = 3  # why rows are left out, the most frequent first
+_FEWEST = 2  # rows that a step needs for its error to be known
 _FAR = 0.05  # share of the rows from which on it is said that a point leaves the data
 
 
@@ -31,15 +36,18 @@ class Curves(Explanation):
         points: Key -> encoded grid: float64 (points,), or for a pair a tuple of two such arrays.
         values: Key -> float64 (points, outputs) for pdp and ale, (rows, points, outputs) for ice; (points_a, points_b, outputs)
             for a pair.
-        std_errors: Key -> like ``values``, over the rows as a sample of all rows; empty for ice, which has none.
+        std_errors: Key -> like ``values``, over the rows as a sample of all rows, NaN where too few rows were measured to know; empty
+            for ice, which has none.
         extrapolation: Column -> float64 (points,), the share of rows that a point moves to where there is no row like them; pdp only.
         strength: Pair -> float64 (outputs,), Friedman's H statistic: the root of the share of the joint effect's spread that is
             interaction; 0 for two columns that simply add up, 1 where all is interaction.
+        measured: Key -> float64 (points - 1,), rows whose change was measured on each step from a point to the next; float64
+            (points_a - 1, points_b - 1) for a pair; ale only.
         output_names: One per output.
         space: What ``values`` are.
         dataset: The rows averaged over.
-        exact: Whether the values are exact for these rows.
-        status: One entry a row: "ok", or why the row was left out of a curve.
+        exact: Whether the values are exact for these rows: all of them took part, and no step of an ale curve is without rows.
+        status: One entry a row: "ok", or why there is a curve that the row has no part in.
     """
 
     ROW_FIELDS: ClassVar[tuple[str, ...]] = ("dataset", "status", "values")
@@ -55,6 +63,7 @@ class Curves(Explanation):
     std_errors: dict[Key, Array] = field(default_factory=dict)
     extrapolation: dict[Key, Array] = field(default_factory=dict)
     strength: dict[Key, Array] = field(default_factory=dict)
+    measured: dict[Key, Array] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -135,17 +144,49 @@ class Curves(Explanation):
 
     def __repr__(self) -> str:
         words = {"pdp": "partial dependence", "ice": "individual curves", "ale": "accumulated local effects"}[self.kind]
-        trust = "exact for these rows" if self.exact else "estimated"
-        lines = [f"Curves: {words} of {len(self.keys)} columns or pairs over {len(self):,} rows, in {self.space} space, {trust}"]
-        for key in self.keys[:_SHOWN]:
-            said = self.values[key][..., -1]
-            known = said[np.isfinite(said)]
-            name = " x ".join(key) if isinstance(key, tuple) else key
-            moves = f"moves {self.output_names[-1]} by {np.ptp(known):.3g}{self._beyond(key)}" if len(known) else "no row could be asked"
-            lines.append(f"  {name}: {moves}")
+        used = sum(state == "ok" for state in self.status)
+        some = f"measured on {used:,} of them" if 0 < used < len(self) else "estimated" if used else "nothing measured"
+        trust = "exact for these rows" if self.exact else some
+        drawn = "1 column or pair" if len(self.keys) == 1 else f"{len(self.keys):,} columns or pairs"
+        lines = [f"Curves: {words} of {drawn} over {count_of(len(self), 'row')}, in {self.space} space, {trust}"]
+        lines += [f"  {' x '.join(key) if isinstance(key, tuple) else key}: {self._moves(key)}" for key in self.keys[:_SHOWN]]
         if len(self.keys) > _SHOWN:
             lines.append(f"  and {len(self.keys) - _SHOWN} more")
-        return "\n".join(lines)
+        reasons = Counter(state for state in self.status if state != "ok").most_common()
+        lines += [f"  {count_of(rows, 'row')}: {reason}" for reason, rows in reasons[:_REASONS]]
+        return "\n".join(lines if len(reasons) <= _REASONS else [*lines, "  and further reasons; see .status"])
+
+    def _moves(self, key: Key) -> str:
+        """How far one key's curve goes, and what must be known to read it."""
+        if not self.output_names:
+            return ""
+        said = self.values[key][..., -1]
+        if not np.isfinite(said).any():
+            return "no row could be asked" + self._lacking(key)
+        if self.kind == "ice":
+            said = said[np.isfinite(said).any(axis=1)]
+            span = float((np.fmax.reduce(said, axis=1) - np.fmin.reduce(said, axis=1)).max())
+        else:
+            span = float(np.ptp(said[np.isfinite(said)]))
+        span = 0.0 if span <= _ROUNDING * np.nanmax(np.abs(said), initial=0.0) else span
+        how = f"of one row by at most {span:.3g}" if self.kind == "ice" else f"by {span:.3g}"
+        return f"moves {self.output_names[-1]} {how}{self._beyond(key)}{self._lacking(key)}"
+
+    def _lacking(self, key: Key) -> str:
+        """What was not measured: steps without rows, and answers that the model did not give."""
+        name, counts = " x ".join(key) if isinstance(key, tuple) else key, self.measured.get(key)
+        lost = self.provenance.params.get("unanswered", {}).get(name)
+        words = f"; {count_of(lost['answers'], 'answer')} missing, of {count_of(lost['rows'], 'row')}: {lost['reason']}" if lost else ""
+        few = 0 if counts is None else int((counts < _FEWEST).sum())
+        if counts is None or not few or not counts.any():
+            return words
+        parts, empty = "cells" if isinstance(key, tuple) else "steps", int((counts == 0).sum())
+        rows = sum(state == "ok" for state in self.status)
+        drawn = "drawn like the nearest other" if isinstance(key, tuple) else "drawn flat"
+        none = f"{empty:,} of {counts.size:,} {parts} hold no row and are {drawn}" if empty else ""
+        one = f"{few - empty:,} of {counts.size:,} {parts} hold a single row" if few > empty else ""
+        known = "" if isinstance(key, tuple) else ", so the error is not known"
+        return f"{words}; measured on {count_of(rows, 'row')}: {' and '.join(filter(None, (none, one)))}{known}"
 
     def _beyond(self, key: Key) -> str:
         """What else must be known to read a key's values."""
@@ -177,7 +218,7 @@ class Curves(Explanation):
         for at, key in enumerate(self.keys):
             grids = self.points[key] if isinstance(key, tuple) else (self.points[key],)
             arrays.update({f"points.{at}.{i}": grid for i, grid in enumerate(grids)})
-            for name in ("values", "std_errors", "extrapolation", "strength"):
+            for name in _PARTS:
                 if key in getattr(self, name):
                     arrays[f"{name}.{at}"] = getattr(self, name)[key]
         return meta, arrays
@@ -197,8 +238,7 @@ class Curves(Explanation):
                 both = isinstance(key, tuple)
                 points[key] = (arrays[f"points.{at}.0"], arrays[f"points.{at}.1"]) if both else arrays[f"points.{at}.0"]
             parts: dict[str, dict[Key, Array]] = {
-                name: {key: arrays[f"{name}.{at}"] for at, key in enumerate(keys) if f"{name}.{at}" in arrays}
-                for name in ("values", "std_errors", "extrapolation", "strength")
+                name: {key: arrays[f"{name}.{at}"] for at, key in enumerate(keys) if f"{name}.{at}" in arrays} for name in _PARTS
             }
             return cls(
                 kind=str(meta["curves"]),

@@ -165,7 +165,7 @@ METHODS = (
         laws=frozenset({"seeded", "wire"}),
         cost="Trees: rows x distinct thresholds; else repeats x columns model rows for each row.",
         citation="Breiman 2001, Machine Learning 45; Fisher, Rudin & Dominici 2019, JMLR 20.",
-        summary="How much worse predictions get when a column says nothing: one global row, needs y.",
+        summary="How much worse predictions get when a column says nothing: one global row, needs y of two rows or more.",
     ),
     Row(
         "lime",

@@ -14,10 +14,13 @@ from whyglass.core.provenance import Provenance
 from whyglass.explainers.effects.engine import Engine, set_up
 from whyglass.explainers.effects.grids import PAIR_POINTS, columns_of, known_rows, pairs_of, points_of
 from whyglass.explainers.effects.order import by_likeness
+from whyglass.explainers.effects.unanswered import Unanswered
+from whyglass.explainers.shapley.answers import OUT_OF_TIME
 
 Array = NDArray[np.float64]
 Places = NDArray[np.intp]
 _ROWS = 200_000  # moved rows in one call
+_ULPS = 4 * np.finfo(np.float64).eps  # by which one difference of answers may be off, as a share of the answers
 _MOST_CATEGORIES = 100  # the most frequent ones of a column that has more
 
 
@@ -28,6 +31,10 @@ def explain(ask: Ask) -> Curves:
     Categories stand in the order of their likeness in the other columns (in their own where they have one), and each row is
     asked about at its neighbours there. A pair's surface is what the two columns do together beyond their own curves.
 
+    The grid is that of the known rows, so few rows leave steps without any. Such a step is drawn flat (a pair's cell like the nearest
+    measured one) and the curves are then not exact. The error is NaN wherever it depends on a step of fewer than two rows. Where no
+    row is measured at all, everything is NaN.
+
     Raises:
         InputError: If a column, a pair or the grid is not understood.
         UnsupportedError: If the model cannot answer in the space asked for.
@@ -36,12 +43,9 @@ def explain(ask: Ask) -> Curves:
     column. Four for each row and pair.
     """
     engine, known = set_up(ask), known_rows(ask)
-    schema, named = ask.data.schema, ask.params.get("features")
-    pairs = pairs_of(ask)
-    columns = columns_of(ask, named if named is not None or not pairs else list(dict.fromkeys(schema.names[j] for p in pairs for j in p)))
-    axes = {j: _axis(ask, j, points_of(ask, j, known), known) for j in columns}
+    schema, pairs = ask.data.schema, pairs_of(ask)
     found = _Found(engine)
-    found.curves(list(axes.values()))
+    found.curves([_axis(ask, j, points_of(ask, j, known), known) for j in columns_of(ask)])
     for a, b in pairs:
         both = tuple(_axis(ask, j, points_of(ask, j, known, PAIR_POINTS), known) for j in (a, b))
         found.surface((schema.names[a], schema.names[b]), both[0], both[1])
@@ -127,6 +131,8 @@ class _Found:
     points: dict[Key, object] = field(default_factory=dict)
     values: dict[Key, Array] = field(default_factory=dict)
     errors: dict[Key, Array] = field(default_factory=dict)
+    measured: dict[Key, Array] = field(default_factory=dict)
+    largest: float = 0.0
 
     def curves(self, axes: list[_Axis]) -> None:
         """Columns: the mean difference of each step, added up and centred; the error of that sum over the rows."""
@@ -136,16 +142,24 @@ class _Found:
             self._beside(axes, sums)
         else:
             for axis, found in zip(axes, sums, strict=True):
+                lost = Unanswered(len(matrix))
                 for there, step in axis.moves(matrix[:, axis.column]):
-                    for part in _blocks(len(there), 2):
-                        found.add(part.start, step[part], self._change(there[part], [(axis, step[part])]))
+                    for part in self._blocks(there, 2):
+                        found.add(part.start, step[part], self._change(there[part], [(axis, step[part])], lost))
+                self.engine.note(self.engine.ask.data.schema.names[axis.column], lost)
         for axis, found in zip(axes, sums, strict=True):
             name = self.engine.ask.data.schema.names[axis.column]
-            mean, error = found.merged()
+            count, mean, error = found.merged()
             added = _adding(axis.weights(matrix[:, axis.column])) if axis.steps else np.zeros((len(axis.points), 0))
-            self.points[name] = axis.points
-            self.values[name] = self._kept(added @ mean)
-            self.errors[name] = self._kept(np.sqrt(added**2 @ error**2))
+            away = np.where(added != 0, 1.0, 0.0) @ np.isnan(error) > 0  # an error that is not known, where it has a share
+            values, errors = added @ mean, np.sqrt(added**2 @ np.nan_to_num(error) ** 2)
+            values[np.abs(values) <= self._rounding(axis.steps)] = 0.0
+            errors[errors <= self._rounding(axis.steps)] = 0.0
+            errors[away] = np.nan
+            if not (count.sum() if axis.steps else self._there(axis)):
+                values[:], errors[:] = np.nan, np.nan
+            self.points[name], self.measured[name] = axis.points, count
+            self.values[name], self.errors[name] = self._kept(values), self._kept(errors)
 
     def _beside(self, axes: list[_Axis], sums: list[_Steps]) -> None:
         """The changes of all columns from one walk down the trees."""
@@ -154,6 +168,8 @@ class _Found:
         def take(part: slice, said: Array) -> None:
             rows = matrix[part]
             own = self.engine.ask_rows(rows) if any(axis.category for axis in axes) else said[:, 0, 0]
+            self._seen(own)
+            self._seen(said)
             for at, axis in enumerate(axes):
                 for up, (there, step) in enumerate(axis.moves(rows[:, axis.column])):
                     after = said[there, at, 1] if up == 0 else own[there]
@@ -171,22 +187,51 @@ class _Found:
         matrix, outputs = self.engine.matrix, len(self.engine.game.names)
         shape = (len(first.points), len(second.points))
         total, count = np.zeros((first.steps, second.steps, outputs)), np.zeros((first.steps, second.steps))
+        lost = Unanswered(len(matrix))
         for rows, step in first.moves(matrix[:, first.column]):
             for inner, other in second.moves(matrix[rows, second.column]):
-                for part in _blocks(len(inner), 4):
+                for part in self._blocks(rows[inner], 4):
                     one, two = step[inner[part]], other[part]
-                    change = self._change(rows[inner[part]], [(first, one), (second, two)])
+                    change = self._change(rows[inner[part]], [(first, one), (second, two)], lost)
                     good = np.isfinite(change).all(axis=1)
                     np.add.at(total, (one[good], two[good]), change[good])
                     np.add.at(count, (one[good], two[good]), 1.0)
+        self.engine.note(" x ".join(key), lost)
         mean = _filled(total / np.maximum(count, 1)[:, :, None], count)
         added = np.zeros((*shape, outputs))
         if first.steps and second.steps:
             added[1:, 1:] = mean.cumsum(axis=0).cumsum(axis=1)
-        self.points[key] = (first.points, second.points)
-        self.values[key] = self._kept(_beyond(added, count))
+        values = _beyond(added, count)
+        values[np.abs(values) <= self._rounding(first.steps + second.steps)] = 0.0
+        if not (count.sum() if count.size else self._there(first, second)):
+            values[:] = np.nan
+        self.points[key], self.measured[key] = (first.points, second.points), count
+        self.values[key] = self._kept(values)
 
-    def _change(self, rows: Places, steps: list[tuple[_Axis, Places]]) -> Array:
+    def _blocks(self, places: Places, corners: int) -> Iterator[slice]:
+        """Parts of some rows for one call each, while there is time; rows that it does not reach say so."""
+        size = _ROWS // corners
+        for at in range(0, len(places), size):
+            if not self.engine.ask.budget.left():
+                for row in self.engine.rows[places[at:]].tolist():
+                    self.engine.status.setdefault(row, OUT_OF_TIME)
+                return
+            yield slice(at, min(at + size, len(places)))
+
+    def _there(self, *axes: _Axis) -> bool:
+        """Whether a row that took part has values in these columns."""
+        part = [row not in self.engine.status for row in self.engine.rows.tolist()]
+        return bool(np.isfinite(self.engine.matrix[part][:, [axis.column for axis in axes]]).all(axis=1).any())
+
+    def _seen(self, said: Array) -> None:
+        """Note how large answers are."""
+        self.largest = max(self.largest, float(np.abs(said).max(initial=0.0, where=np.isfinite(said))))
+
+    def _rounding(self, steps: int) -> float:
+        """What sums of so many steps may be off by."""
+        return _ULPS * self.largest * max(1, steps)
+
+    def _change(self, rows: Places, steps: list[tuple[_Axis, Places]], lost: Unanswered) -> Array:
         """Difference of the answers at the ends of each row's step (of one column), or of the corners of its cell (of two)."""
         base = self.engine.matrix[rows]
         corners: list[tuple[float, Array]] = [(1.0, base)]
@@ -198,8 +243,8 @@ class _Found:
                     there[:, axis.column] = axis.points[step + end]
                     moved.append((sign * direction, there))
             corners = moved
-        said = self.engine.ask_rows(np.concatenate([matrix for _, matrix in corners]), np.tile(rows, len(corners)))
-        said = said.reshape(len(corners), len(rows), -1)
+        said = self.engine.ask_corners(np.stack([matrix for _, matrix in corners]), rows, lost)
+        self._seen(said)
         return np.asarray(np.einsum("c,crk->rk", np.array([sign for sign, _ in corners]), said))
 
     def _kept(self, values: Array) -> Array:
@@ -217,9 +262,10 @@ class _Found:
             output_names=engine.names,
             space=engine.game.space,
             dataset=ask.data,
-            exact=True,
+            measured=self.measured,
+            exact=engine.whole and all((count > 0).all() for count in self.measured.values()),
             status=engine.statuses,
-            provenance=Provenance("ale", params={"rows": len(engine.rows)}, seed=ask.seed, model_hash=ask.model.model_hash),
+            provenance=Provenance("ale", params={"rows": len(engine.rows), **engine.notes}, seed=ask.seed, model_hash=ask.model.model_hash),
         )
 
 
@@ -240,20 +286,18 @@ class _Steps:
             square[:, k] = np.bincount(step, change[:, k] ** 2, self.steps)
         self.parts.append((start, np.bincount(step, minlength=self.steps).astype(np.float64), total, square))
 
-    def merged(self) -> tuple[Array, Array]:
-        """float64 (steps, outputs) each; a step without rows changes nothing."""
+    def merged(self) -> tuple[Array, Array, Array]:
+        """Rows of each step, float64 (steps,); mean and error, float64 (steps, outputs): a step without rows changes nothing.
+
+        The error of a step of fewer than two rows is NaN.
+        """
         count, total, square = np.zeros((self.steps, 1)), np.zeros((self.steps, self.outputs)), np.zeros((self.steps, self.outputs))
         for _, more, sums, squares in sorted(self.parts, key=lambda part: part[0]):
             count, total, square = count + more[:, None], total + sums, square + squares
         n = np.maximum(count, 1)
         mean = total / n
-        variance = np.maximum(square / n - mean**2, 0) * np.divide(n, n - 1, out=np.zeros_like(n), where=n > 1)
-        return mean, np.sqrt(variance / n)
-
-
-def _blocks(rows: int, corners: int) -> list[slice]:
-    size = _ROWS // corners
-    return [slice(at, min(at + size, rows)) for at in range(0, rows, size)]
+        variance = np.maximum(square / n - mean**2, 0) * np.divide(n, n - 1, out=np.full_like(n, np.nan), where=n > 1)
+        return count[:, 0], mean, np.sqrt(variance / n)
 
 
 def _adding(weights: Array) -> Array:

@@ -28,6 +28,9 @@ def explain(ask: Ask) -> Curves:
     Friedman 2001; Friedman & Popescu 2008. Trees are walked once for all points of all columns, and the answer is exact for the
     rows; other models are asked rows x points times, of at most 1,000 seeded rows.
 
+    A point that the model answers for no row is NaN; a row that it does not answer at some other point is left out of that curve, which
+    the printed curves and ``provenance.params["unanswered"]`` say. A row that it answers nowhere along a curve has that in its status.
+
     Raises:
         InputError: If a column, a pair or the grid is not understood.
         UnsupportedError: If the model cannot answer in the space asked for.
@@ -36,10 +39,7 @@ def explain(ask: Ask) -> Curves:
     points of 60 columns (forest of 50 trees, depth 10; predictions of its own library); else points x rows model rows.
     """
     engine, known = set_up(ask), known_rows(ask)
-    given = engine.ask.params.get("features")
-    pairs = pairs_of(ask)
-    columns = columns_of(ask, given if given is not None or not pairs else [ask.data.schema.names[j] for j in sorted({*sum(pairs, ())})])
-    grids = _within_budget(engine, {j: points_of(ask, j, known) for j in columns})
+    grids, pairs = _within_budget(engine, {j: points_of(ask, j, known) for j in columns_of(ask)}), pairs_of(ask)
     moments = Moments([len(points) for points in grids.values()])
     engine.curves(grids, lambda part, block: moments.add(part.start, block))
     found = _Found(engine)
@@ -64,7 +64,7 @@ def individual(ask: Ask) -> Curves:
         msg = "Individual curves are of single columns; pairs are averaged: ask for method='pdp'."
         raise InputError(msg)
     engine, known = set_up(ask), known_rows(ask)
-    grids = _within_budget(engine, {j: points_of(ask, j, known) for j in columns_of(ask, ask.params.get("features"))})
+    grids = _within_budget(engine, {j: points_of(ask, j, known) for j in columns_of(ask)})
     cells, rows = sum(map(len, grids.values())), len(ask.data)
     size = 8 * cells * rows * engine.game.width
     if size > _MOST_BYTES:
@@ -118,9 +118,9 @@ class _Found:
             output_names=engine.names,
             space=engine.game.space,
             dataset=ask.data,
-            exact=True,
+            exact=engine.whole,
             status=engine.statuses,
-            provenance=Provenance(kind, params={"kernel": walked, **said}, seed=ask.seed, model_hash=ask.model.model_hash),
+            provenance=Provenance(kind, params={"kernel": walked, **said, **engine.notes}, seed=ask.seed, model_hash=ask.model.model_hash),
         )
 
 
@@ -171,5 +171,6 @@ def _interaction(surface: Array, weights: Array) -> Array:
     first, second = first - one @ first, second - two @ second
     left = np.einsum("ab,abk->k", weights, (centred - first[:, None] - second[None, :]) ** 2)
     whole = np.einsum("ab,abk->k", weights, centred**2)
-    share = np.divide(left, whole, out=np.zeros_like(left), where=whole > 1e-24)
+    rounding = (1e-12 * np.abs(surface).max(axis=(0, 1), initial=0.0)) ** 2
+    share = np.divide(left, whole, out=np.zeros_like(left), where=whole > rounding)
     return np.asarray(np.sqrt(np.where(np.isfinite(whole), share, np.nan)))

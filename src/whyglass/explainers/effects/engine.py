@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +14,10 @@ from whyglass.core.ask import Ask
 from whyglass.core.errors import UnsupportedError
 from whyglass.core.forest import Forest
 from whyglass.core.rescue import rescue
+from whyglass.explainers.effects.unanswered import Unanswered
 from whyglass.explainers.links import sigmoid, through
 from whyglass.explainers.shapley.answers import OUT_OF_TIME, problems, usable
-from whyglass.explainers.shapley.games import Game, bad_answer, game_of, words
+from whyglass.explainers.shapley.games import Game, game_of
 from whyglass.kernels import aside, partial_dependence
 
 Array = NDArray[np.float64]
@@ -38,6 +41,7 @@ class Engine:
         link: The link.
         rows: Positions of the rows that take part.
         status: Rows that do not, and why.
+        lacking: What is drawn -> how many answers it lacks of rows that are answered elsewhere along it, of how many rows, and why.
     """
 
     ask: Ask
@@ -46,6 +50,17 @@ class Engine:
     link: str
     rows: NDArray[np.intp]
     status: dict[int, str]
+    lacking: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def whole(self) -> bool:
+        """Whether rows take part, and every one that could: none is left out for want of time or calls."""
+        return len(self.rows) > 0 and not {OUT_OF_TIME, NOT_DRAWN} & set(self.status.values())
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """What the provenance says of answers that are missing."""
+        return {"unanswered": dict(self.lacking)} if self.lacking else {}
 
     @property
     def matrix(self) -> Array:
@@ -95,12 +110,15 @@ class Engine:
                 one after the other; NaN where the model fails.
         """
         cells = sum(map(len, grids.values()))
+        if not grids:
+            return
         if self.forest is not None and cells:
             ready, matrix = partial_dependence.prepare(self.forest, grids), self.matrix
             for piece in self._pieces(self._piece):
                 partial_dependence.curves(ready, matrix[piece], self._curve(piece.start, consume), self.ask.executor)
             return
-        self._each(cells, lambda rows: np.concatenate([_at(rows, j, points) for j, points in grids.items()], axis=1), consume)
+        sizes = {self.ask.data.schema.names[j]: len(points) for j, points in grids.items()}
+        self._each(sizes, lambda rows: np.concatenate([_at(rows, j, points) for j, points in grids.items()], axis=1), consume)
 
     def surfaces(self, grids: Mapping[int, Array], consume: Consume) -> None:
         """Ask about every row at every pair of points of two columns: blocks of float64 (rows, points, points, outputs)."""
@@ -117,7 +135,9 @@ class Engine:
             out[:, :, b] = np.tile(second, shape[0])
             return out
 
-        self._each(shape[0] * shape[1], moved, lambda part, said: consume(part, said.reshape(len(said), *shape, -1)))
+        both = " x ".join(self.ask.data.schema.names[j] for j in grids)
+        width = self.game.width
+        self._each({both: shape[0] * shape[1]}, moved, lambda part, said: consume(part, said.reshape(len(said), *shape, width)))
 
     def _curve(self, start: int, consume: Consume) -> Consume:
         """Take a block of sums (sums, cells, rows) of the rows from ``start`` on as predictions (rows, cells, outputs)."""
@@ -164,33 +184,54 @@ class Engine:
             raise UnsupportedError(msg)
         return self.forest
 
-    def ask_rows(self, matrix: Array, places: NDArray[np.intp] | None = None) -> Array:
-        """What the model says of rows of any kind: float64 (rows, outputs), NaN where it fails; ``places`` among ``rows`` say whose."""
-        said, failed = rescue(self.game.predict, matrix, self.game.width)
-        if places is not None:
-            self._blame(places, said, failed)
+    def ask_rows(self, matrix: Array) -> Array:
+        """What the model says of rows of any kind: float64 (rows, outputs), NaN where it fails."""
+        return rescue(self.game.predict, matrix, self.game.width)[0]
+
+    def ask_corners(self, moved: Array, places: NDArray[np.intp], lost: Unanswered) -> Array:
+        """What the model says of rows moved to several places each: float64 (corners, rows, columns) -> (corners, rows, outputs).
+
+        ``places`` among ``rows`` say whose they are; ``lost`` hears of rows that lack an answer at some corner.
+        """
+        said, failed = rescue(self.game.predict, moved.reshape(-1, moved.shape[-1]), self.game.width)
+        said = said.reshape(*moved.shape[:2], self.game.width)
+        worst = np.argmin(np.isfinite(said).all(axis=2), axis=0)  # the first corner without an answer
+        own = {r: failed[c * len(worst) + r] for r, c in enumerate(worst.tolist()) if c * len(worst) + r in failed} if failed else {}
+        lost.take(places, said[worst, np.arange(len(worst))], own)
         return said
+
+    def note(self, name: str, lost: Unanswered) -> None:
+        """Say what one curve lacks: of rows that the model never answered along it in their status."""
+        for row, reason in lost.rows.items():
+            self.status.setdefault(int(self.rows[row]), reason)
+        if lost.rest:
+            self.lacking[name] = lost.rest
 
     @property
     def _piece(self) -> int:
         return _PIECE if self.ask.budget.deadline is not None else _PIECES * _PIECE
 
-    def _blame(self, places: NDArray[np.intp], said: Array, failed: Mapping[int, Exception]) -> None:
-        """Note which rows the model did not answer, and why."""
-        for at in np.flatnonzero(~np.isfinite(said).all(axis=1)).tolist():
-            row = int(self.rows[places[at]])
-            if row not in self.status:
-                self.status[row] = words(failed[at]) if at in failed else bad_answer(said[at])
-
-    def _each(self, cells: int, moved: Callable[[Array], Array], consume: Consume) -> None:
-        """Blocks of as many rows as one call may hold, one call each."""
-        width = len(self.ask.data.schema)
+    def _each(self, sizes: Mapping[str, int], moved: Callable[[Array], Array], consume: Consume) -> None:
+        """Blocks of as many rows as one call may hold, one call each; ``sizes`` are the cells of what is drawn, one after the other."""
+        width, cells = len(self.ask.data.schema), sum(sizes.values())
         matrix = self.matrix
+        lost = [Unanswered(len(matrix)) for _ in sizes]
+        ends = [0, *np.cumsum(list(sizes.values())).tolist()]
         for part in self._pieces(max(1, _CELLS // max(1, cells * width))):
             rows = moved(matrix[part])
             said, failed = rescue(self.game.predict, rows.reshape(-1, width), self.game.width)
-            self._blame(np.repeat(np.arange(part.start, part.stop), cells), said, failed)
-            consume(part, said.reshape(len(rows), cells, -1))
+            said = said.reshape(len(rows), cells, self.game.width)
+            if not np.isfinite(said).all():
+                for one, (a, b) in zip(lost, pairwise(ends), strict=True):
+                    at = (np.arange(len(rows))[:, None] * cells + np.arange(a, b)).ravel()
+                    own = {k: failed[int(place)] for k, place in enumerate(at) if int(place) in failed} if failed else {}
+                    one.take(np.repeat(np.arange(part.start, part.stop), b - a), said[:, a:b].reshape(len(at), -1), own)
+            else:
+                for one in lost:
+                    one.answered[part] = True
+            consume(part, said)
+        for name, one in zip(sizes, lost, strict=True):
+            self.note(name, one)
 
     def _pieces(self, size: int) -> Iterator[slice]:
         """Blocks of rows while there is time; rows that it does not reach say so."""

@@ -17,16 +17,19 @@ PAIR_POINTS = 25  # of a numeric column of a pair, where the caller does not say
 MOST_CATEGORIES = 1_000  # the most frequent ones of a column that has more
 
 
-def columns_of(ask: Ask, given: Any = None) -> list[int]:
-    """Positions of the columns asked about; all when the caller names none.
+def columns_of(ask: Ask) -> list[int]:
+    """Positions of the columns asked about: those of ``params["features"]``, each once, all when it is None.
 
     Raises:
-        InputError: If there is no such column.
+        InputError: If there is no such column, or an empty list leaves nothing to draw; with pairs it means the pairs alone.
     """
-    schema = ask.data.schema
+    schema, given = ask.data.schema, ask.params.get("features")
     if given is None:
         return list(range(len(schema)))
-    names = [given] if isinstance(given, str) else list(given)
+    names = [given] if isinstance(given, str) else list(dict.fromkeys(given))
+    if not names and not ask.params.get("pairs"):
+        msg = "features=[] names no column, and no pairs= are given: there is nothing to draw. Leave features= out to have all columns."
+        raise InputError(msg)
     return [_position(ask, name) for name in names]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +21,11 @@ from whyglass.explainers.shapley.grouping import Grouping, grouping
 
 Array = NDArray[np.float64]
 Loss = Callable[[Array, Array], Array]
+LEAST = 2  # rows, so that a value can be handed on
+_ULPS = 16 * np.finfo(np.float64).eps  # by which an answer may be off that is added up in another order
 SURE = 1e-15  # probabilities below count as this much, so that one certain mistake is not infinitely bad
 REPEATS = 5
+_COUNTS = ("is none", "is one")
 _POINTS = 1 << 14  # values asked about in one walk down the trees
 
 
@@ -52,9 +56,14 @@ def _beside(y: Array, said: Array) -> Array:
     return y.reshape(-1, *[1] * (said.ndim - 2))
 
 
+def _brier(y: Array, p: Array) -> Array:
+    """Squared distance from the recorded outcome, over all classes; of two classes, which err alike, over one."""
+    return np.asarray(((p**2).sum(axis=-1) - 2 * _own(y, p) + 1) / (2 if p.shape[-1] == 2 else 1))
+
+
 METRICS = {
     "log_loss": Metric("log loss", "classification", lambda y, p: -np.log(np.maximum(_own(y, p), SURE))),
-    "brier": Metric("Brier score", "classification", lambda y, p: (p**2).sum(axis=-1) - 2 * _own(y, p) + 1),
+    "brier": Metric("Brier score", "classification", _brier),
     "error": Metric("share wrong", "classification", lambda y, p: (p.argmax(axis=-1) != _beside(y, p)).astype(np.float64)),
     "squared_error": Metric("squared error", "regression", lambda y, p: (p[..., 0] - _beside(y, p)) ** 2),
     "absolute_error": Metric("absolute error", "regression", lambda y, p: np.abs(p[..., 0] - _beside(y, p))),
@@ -67,7 +76,12 @@ def explain(ask: Ask) -> Attribution:
     Breiman 2001; Fisher, Rudin & Dominici 2019. For single columns of tree ensembles the average over all permutations is worked
     out without drawing any: each row is asked about at every value that the trees can tell apart, weighted by how many rows have it.
     Groups of columns and other models are permuted ``repeats`` times. The error is that over the rows, as those whose outcome is
-    predicted and as those whose values are handed on.
+    predicted and as those whose values are handed on. A rise too small to be told from rounding is 0. Fewer than two rows say
+    nothing: the status says so, and every number is NaN.
+
+    ``metric``: "log_loss" (the default), "brier" (of two classes the mean squared error of one class's probability, of more the sum
+    over the classes, as scikit-learn's ``brier_score_loss``) or "error" for classes; "squared_error" (the default) or
+    "absolute_error" for numbers.
 
     Raises:
         InputError: If no outcome is recorded, or the metric, ``repeats`` or ``target`` does not fit.
@@ -78,9 +92,13 @@ def explain(ask: Ask) -> Attribution:
     y, rows = _outcomes(ask, engine, metric)
     repeats = _repeats(ask)
     matrix = ask.data.matrix[rows]
-    now = metric.loss(y, engine.ask_rows(matrix)[:, None])[:, 0]
+    said = engine.ask_rows(matrix)[:, None]
+    now = metric.loss(y, said)[:, 0]
     good = np.isfinite(now)
-    matrix, y, now = matrix[good], y[good], now[good]
+    matrix, y, now, said = matrix[good], y[good], now[good], said[good]
+    if len(now) < LEAST:
+        return _too_few(ask, metric, players, len(now))
+    rounding = np.abs(metric.loss(y, said * (1 + _ULPS))[:, 0] - now).mean() + _ULPS * np.abs(now).mean()
     values, errors = np.zeros(players.count), np.full(players.count, np.nan)
     unanswered: dict[str, int] = {}
     alone = [columns[0] for _, columns in players.members if len(columns) == 1 and engine.forest is not None]
@@ -93,34 +111,41 @@ def explain(ask: Ask) -> Attribution:
         fine = np.isfinite(received) & np.isfinite(given)
         if not fine.all():
             unanswered[players.members[player][0]] = int((~fine).sum())
-        values[player], errors[player] = _rise(received[fine], given[fine], now[fine]) if fine.any() else (np.nan * len(now), np.nan)
-    loss = np.full((1, 1), now.mean() if len(now) else np.nan)
-    blank = Dataset(ask.data.schema, np.full((1, len(ask.data.schema)), np.nan), frame=ask.data.frame)
+        values[player], errors[player] = _rise(received[fine], given[fine], now[fine]) if fine.any() else (np.nan, np.nan)
+    values[np.abs(values) <= rounding], errors[errors <= rounding] = 0.0, 0.0
     exact = engine.forest is not None and not players.given
+    params = {"rows": len(now), "permutations": "all" if exact else repeats, **({"rows_unanswered": unanswered} if unanswered else {})}
+    note = f"values of the {len(now):,} rows" + (", all permutations" if exact else f", {repeats} permutations")
+    return _answer(ask, metric, players, (values, errors, float(now.mean())), (params, note, "ok"))
+
+
+def _answer(
+    ask: Ask, metric: Metric, players: Grouping, numbers: tuple[Array, Array, float], words: tuple[dict[str, Any], str, str]
+) -> Attribution:
+    """One global row of values, errors and the loss; what else it takes to make it again, what stands for "unknown", the status."""
+    (values, errors, loss), (params, note, status) = numbers, words
     return Attribution(
         values=values[None, :, None],
-        base_values=loss,
-        predictions=loss.copy(),
-        dataset=blank,
+        base_values=np.full((1, 1), loss),
+        predictions=np.full((1, 1), loss),
+        dataset=Dataset(ask.data.schema, np.full((1, len(ask.data.schema)), np.nan), frame=ask.data.frame),
         output_names=(metric.name,),
         space="log_loss" if metric.name == "log loss" else "value",
         exact=False,
         additive=False,
         std_errors=errors[None, :, None],
         groups=players.groups,
-        background_note=f"values of the other {len(now):,} rows" + (", all permutations" if exact else f", {repeats} permutations"),
-        provenance=Provenance(
-            "permutation",
-            params={
-                "metric": metric.name,
-                "rows": len(now),
-                "permutations": "all" if exact else repeats,
-                **({"rows_unanswered": unanswered} if unanswered else {}),
-            },
-            seed=ask.seed,
-            model_hash=ask.model.model_hash,
-        ),
+        status=(status,),
+        background_note=note,
+        provenance=Provenance("permutation", params={"metric": metric.name, **params}, seed=ask.seed, model_hash=ask.model.model_hash),
     )
+
+
+def _too_few(ask: Ask, metric: Metric, players: Grouping, rows: int) -> Attribution:
+    """The answer where there is no other row whose values could be handed on."""
+    status = f"at least two rows with an outcome that the model answers are needed to hand values on; there {_COUNTS[rows]}"
+    blank = np.full(players.count, np.nan)
+    return _answer(ask, metric, players, (blank, blank.copy(), np.nan), ({"rows": rows}, "", status))
 
 
 def _rise(received: Array, given: Array, now: Array) -> tuple[float, float]:
