@@ -37,7 +37,7 @@ why = wg.explain(model, person, space="probability", target="more than $50K")
 print(why.agreement(lime))
 
 # how does the model respond at large?
-curves = wg.explain(model, others[:2000], method="pdp", pairs=[("Age", "Hours per week")])
+curves = wg.explain(model, others[:2000], method="pdp", features=["Age", "Hours per week"], pairs=[("Age", "Hours per week")])
 print(curves)
 
 for name, view in {"rule": wg.show(rules), "flips": wg.show(flips), "around": wg.show(why, lime), "effects": wg.show(curves)}.items():

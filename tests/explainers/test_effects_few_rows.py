@@ -173,3 +173,11 @@ def test_what_is_less_than_rounding_is_zero(pairs):
     words = repr(wg.explain(wg.wrap(wavers, X, task="regression"), X[:300], method="pdp", grid=9))
     assert "Age: moves prediction by 0\n" in words
     assert "Hours: moves prediction by 0\n" not in words
+
+
+def test_a_pair_is_printed_beside_many_columns():
+    many = X.assign(**{f"c{i}": np.arange(len(X), dtype=float) for i in range(6)})
+    model = wg.wrap(lambda rows: rows["Age"].to_numpy(), many, task="regression")
+    lines = repr(wg.explain(model, many[:9], method="pdp", pairs=[("Age", "c1")], grid=3)).splitlines()
+    assert any(line.startswith("  Age x c1: moves") for line in lines)
+    assert "  and 4 more" in lines

@@ -20,7 +20,7 @@ Key = str | tuple[str, str]
 KINDS = ("pdp", "ice", "ale")
 _PARTS = ("values", "std_errors", "extrapolation", "strength", "measured")
 _ROUNDING = 16 * np.finfo(np.float64).eps  # as a share of a curve's values: a smaller move is none
-_SHOWN = 5  # columns and pairs named when curves are printed
+_SHOWN = 5  # columns, and as many pairs, named when curves are printed
 _REASONS = 3  # why rows are left out, the most frequent first
 _FEWEST = 2  # rows that a step needs for its error to be known
 _FAR = 0.05  # share of the rows from which on it is said that a point leaves the data
@@ -147,11 +147,12 @@ class Curves(Explanation):
         used = sum(state == "ok" for state in self.status)
         some = f"measured on {used:,} of them" if 0 < used < len(self) else "estimated" if used else "nothing measured"
         trust = "exact for these rows" if self.exact else some
+        shown: list[Key] = [*self.features[:_SHOWN], *[key for key in self.keys if isinstance(key, tuple)][:_SHOWN]]
         drawn = "1 column or pair" if len(self.keys) == 1 else f"{len(self.keys):,} columns or pairs"
         lines = [f"Curves: {words} of {drawn} over {count_of(len(self), 'row')}, in {self.space} space, {trust}"]
-        lines += [f"  {' x '.join(key) if isinstance(key, tuple) else key}: {self._moves(key)}" for key in self.keys[:_SHOWN]]
-        if len(self.keys) > _SHOWN:
-            lines.append(f"  and {len(self.keys) - _SHOWN} more")
+        lines += [f"  {' x '.join(key) if isinstance(key, tuple) else key}: {self._moves(key)}" for key in shown]
+        if len(self.keys) > len(shown):
+            lines.append(f"  and {len(self.keys) - len(shown)} more")
         reasons = Counter(state for state in self.status if state != "ok").most_common()
         lines += [f"  {count_of(rows, 'row')}: {reason}" for reason, rows in reasons[:_REASONS]]
         return "\n".join(lines if len(reasons) <= _REASONS else [*lines, "  and further reasons; see .status"])
