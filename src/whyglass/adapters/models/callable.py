@@ -42,12 +42,12 @@ def adapt(estimator: Any, wanted: Wanted) -> Model:
         InputError: If there is no data, or the task is unknown.
         ModelError: If the function raises on every sampled row, or answers something else than one row of numbers a row.
     """
-    name = _name(estimator)
+    name = named(estimator)
     if wanted.data is None or not len(wanted.data):
         raise InputError(f"{name} is a function: wrap(model, X) needs rows X to know which columns it takes.")
     if wanted.task is not None and wanted.task not in TASKS:
         raise InputError(f"There is no task {wanted.task!r}. {nearest(wanted.task, TASKS)}")
-    asker = _Asker(estimator, name, wanted.data.frame)
+    asker = Asker(estimator, name, wanted.data.frame)
     answer, calls, rows = _sample(asker, wanted.data)
     classes = _classes(estimator, wanted.data)
     task = wanted.task or _task(answer, classes)
@@ -75,7 +75,7 @@ def adapt(estimator: Any, wanted: Wanted) -> Model:
 
 
 @dataclass(frozen=True, eq=False)
-class _Asker:
+class Asker:
     """Asks the function, and says what was given when it goes wrong."""
 
     function: Callable[[Any], Any]
@@ -83,6 +83,11 @@ class _Asker:
     frame: str
 
     def __call__(self, frame: Any) -> Floats:
+        """Its answers, float64 (rows, outputs).
+
+        Raises:
+            ModelError: If it raises, or answers something else than one row of numbers a row.
+        """
         rows = frame.num_rows if self.frame == "arrow" else len(frame)
         try:
             raw = self.function(frame)
@@ -121,7 +126,7 @@ class _Asker:
 class _Probability:
     """A function that gives the second class's probability, made to give both."""
 
-    ask: _Asker
+    ask: Asker
 
     def __call__(self, frame: Any) -> Floats:
         second = self.ask(frame)
@@ -130,7 +135,7 @@ class _Probability:
         return np.hstack([1 - second, second])
 
 
-def _sample(ask: _Asker, data: Dataset) -> tuple[Floats, int, int]:
+def _sample(ask: Asker, data: Dataset) -> tuple[Floats, int, int]:
     """What the function answers on some rows, with the calls and rows that it took."""
     write = registry.load("frames", "writer")
     rows = np.unique(np.linspace(0, len(data) - 1, min(SAMPLE, len(data))).astype(np.intp))
@@ -193,7 +198,8 @@ def _outputs(given: tuple[str, ...] | None, classes: tuple[str, ...], width: int
     return classes if len(classes) == width else tuple(f"class {i}" for i in range(width))
 
 
-def _name(estimator: Any) -> str:
+def named(estimator: Any) -> str:
+    """What a function or an object that is called is called in a sentence."""
     name = getattr(estimator, "__qualname__", None) or type(estimator).__qualname__
     return str(name).replace("<locals>.", "").replace("<lambda>", "lambda")
 

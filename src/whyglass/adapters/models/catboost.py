@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whyglass.adapters.frames_out import UNSEEN
-from whyglass.adapters.models import boosting, catboost_reader, sklearn_columns
+from whyglass.adapters.models import boosting, catboost_reader, compared, sklearn_columns
 from whyglass.adapters.models.boosting import Floats, Header
 from whyglass.core import registry
 from whyglass.core.errors import InputError, ModelError, UnsupportedError
@@ -40,18 +41,22 @@ class _Asked:
         header: What its export says.
         prediction: CatBoost's name for the kind of answer.
         categories: Columns that it takes as categories.
+        own: The model's own method, where it has put one in the library's place.
     """
 
     model: Any
     header: Header
     prediction: str
     categories: tuple[int, ...]
+    own: Callable[[Any], Any] | None = None
 
     def predict(self, frame: Any) -> Floats:
-        """The library's own predictions, float64 (rows, outputs)."""
+        """The library's predictions, or those of the model's own method, float64 (rows, outputs)."""
         rows = self.rows(frame)
+        if self.own is not None:
+            return compared.ask_own(self.own, rows, 2 if self.prediction == "Probability" else 0)
         try:
-            answer = self.model.predict(rows, prediction_type=self.prediction)
+            answer = cb.CatBoost.predict(self.model, rows, prediction_type=self.prediction)  # a subclass may say classes by its own rule
         except cb.CatBoostError as error:
             msg = f"CatBoost does not take these rows: {str(error).splitlines()[0]}"
             raise InputError(msg) from error
@@ -129,8 +134,11 @@ def adapt(estimator: Any, wanted: Wanted) -> Model:
     prediction = PREDICTION[link] if link in PREDICTION and not labelled else "Probability"
     if header.objective == "RMSEWithUncertainty":
         prediction = header.objective
-    asked = _Asked(estimator, header, prediction, categories)
-    return Model(
+    own = _own(estimator, prediction)
+    if own is not None and wanted.data is None and not nameless:
+        frame = "pandas"
+    asked = _Asked(estimator, header, prediction, categories, own)
+    model = Model(
         name=type(estimator).__name__,
         kind=f"gradient-boosted trees, {estimator.tree_count_:,} tree{'s' if estimator.tree_count_ > 1 else ''}",
         task="classification" if labelled else "regression",
@@ -148,6 +156,14 @@ def adapt(estimator: Any, wanted: Wanted) -> Model:
             "refused": refused,
         },
     )
+    return compared.checked(model, overridden=own is not None)
+
+
+def _own(estimator: Any, prediction: str) -> Callable[..., Any] | None:
+    own = compared.own_method(estimator, *(("predict_proba",) if prediction == "Probability" else ()), "predict")
+    if own is None or isinstance(estimator, (cb.CatBoostClassifier, cb.CatBoostRegressor, cb.CatBoostRanker)):
+        return own
+    return partial(own, prediction_type=prediction)
 
 
 def _classes(estimator: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 
-from whyglass.adapters.models import boosting, lightgbm_reader
+from whyglass.adapters.models import boosting, compared, lightgbm_reader
 from whyglass.adapters.models.boosting import Floats, Header
 from whyglass.adapters.models.lightgbm_reader import Text
 from whyglass.core.errors import ModelError, UnsupportedError
@@ -40,23 +40,26 @@ def adapt(estimator: Any, wanted: Wanted) -> Model:
     header = lightgbm_reader.read_header(text)
     header = replace(header, categories=_categories(text, header, wanted))
     schema = boosting.schema_of(header, wanted)
-    frame = wanted.data.frame if wanted.data is not None else ("pandas" if header.categories else "numpy")
+    own = compared.own_method(estimator, *(("predict_proba",) if header.n_classes else ()), "predict")
+    nameless = header.names in ((), _nameless(header))
+    frame = wanted.data.frame if wanted.data is not None else ("pandas" if header.categories or (own and not nameless) else "numpy")
     _check_names(header, schema, frame, wanted)
     readers, refused = _readers(text, header, schema)
     width = max(header.n_classes, int(text.head.get("num_tree_per_iteration", 1)), 1)
     body = written.partition("\nparameters:")[0]
-    return Model(
+    model = Model(
         name=type(estimator).__name__,
         kind=_kind(text),
         task="classification" if header.n_classes else "regression",
         outputs=boosting.output_names(header, getattr(estimator, "classes_", None) if header.n_classes else None, wanted, width),
         schema=schema,
-        abilities={"predict": _predictor(booster, header), **readers},
+        abilities={"predict": _predictor(booster, header, None if booster is estimator else own), **readers},
         data=wanted.data,
         frame=frame,
         model_hash=hashlib.blake2b((body + schema.content_hash()).encode(), digest_size=16).hexdigest(),
         provenance={"library": f"lightgbm {lgb.__version__}", "objective": header.objective, "refused": refused, **_arithmetic()},
     )
+    return compared.checked(model, overridden=own is not None)
 
 
 def _booster_of(estimator: Any) -> Any:
@@ -86,11 +89,15 @@ def _categories(text: Text, header: Header, wanted: Wanted) -> dict[int, tuple[A
 
 def _check_names(header: Header, schema: Schema, frame: str, wanted: Wanted) -> None:
     """Names are compared as the library writes them: blanks become underscores, nameless columns Column_0, Column_1."""
-    nameless = header.names == tuple(f"Column_{i}" for i in range(header.n_features))
+    nameless = header.names == _nameless(header)
     spelt = Schema(tuple(replace(c, name="_".join(c.name.split())) for c in schema.columns))
     trained = header.names or schema.names
     positional = nameless or not header.names or frame == "numpy" or wanted.data is None
     boosting.check_names("LightGBM", tuple("_".join(n.split()) for n in trained), spelt, by_position=positional)
+
+
+def _nameless(header: Header) -> tuple[str, ...]:
+    return tuple(f"Column_{i}" for i in range(header.n_features))
 
 
 def _readers(text: Text, header: Header, schema: Schema) -> tuple[dict[str, Callable[[], Any]], dict[str, str]]:
@@ -103,13 +110,15 @@ def _readers(text: Text, header: Header, schema: Schema) -> tuple[dict[str, Call
     return {"trees": lambda: forest}, {}
 
 
-def _predictor(booster: Any, header: Header) -> Callable[[Any], Floats]:
+def _predictor(booster: Any, header: Header, own: Callable[[Any], Any] | None) -> Callable[[Any], Floats]:
     def predict(frame: Any) -> Floats:
         kind = type(frame).__module__.partition(".")[0]
         if kind in {"polars", "pyarrow"}:
             frame = frame.to_pandas()
         elif kind != "pandas":
             frame = np.asarray(frame, dtype=np.float64)
+        if own is not None:
+            return compared.ask_own(own, frame, header.n_classes)
         answer = np.asarray(booster.predict(frame), dtype=np.float64)
         if header.n_classes == 2 and answer.ndim == 1:
             return boosting.both_classes(answer)

@@ -18,10 +18,9 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
-from whyglass.adapters.models import boosting, callable, onnx_graph, onnx_trees, routing  # noqa: A004  (the adapter of that name)
+from whyglass.adapters.models import boosting, callable, compared, onnx_graph, onnx_trees, routing  # noqa: A004  (the adapter of that name)
 from whyglass.adapters.models.boosting import Floats
 from whyglass.adapters.models.onnx_graph import Input
-from whyglass.core import registry
 from whyglass.core.errors import ModelError, UnsupportedError
 from whyglass.core.forest import Forest
 from whyglass.core.model import Model
@@ -248,18 +247,12 @@ def _checked(forest: Forest, other: str, asked: OnnxModel, wrapped: Model, spent
         UnsupportedError: If both disagree with it by more than float32 sums can.
     """
     rows = _edges(forest, asked, wrapped)
-    frame = registry.load("frames", "writer")(rows, wrapped.schema, wrapped.frame)
-    answer = np.asarray(wrapped.ability("predict")(frame), dtype=np.float64)
+    answer = compared.ask(wrapped, rows)
     spent["wrap_calls"], spent["wrap_rows"] = spent["wrap_calls"] + 1, spent["wrap_rows"] + len(rows)
-    ends = np.append(forest.roots[1:], len(forest.feature))
-    largest = sum(float(np.abs(forest.value[a:b]).max(initial=0.0)) for a, b in zip(forest.roots, ends, strict=True))
-    allowed = 1e-6 + 4e-7 * (largest + float(np.abs(forest.base).max(initial=0.0)))
     for one in (forest, replace(forest, link=other)) if other else (forest,):
-        mine = routing.predict(one, rows)[:, -answer.shape[1] :]
-        if mine.shape == answer.shape and bool((np.abs(mine - answer) <= allowed).all()):
+        if compared.agrees(one, rows, answer):
             return one
-    msg = "its trees, as whyglass reads them, disagree with the graph's own answers"
-    raise UnsupportedError(msg)
+    raise UnsupportedError(compared.DISAGREE)
 
 
 def _edges(forest: Forest, asked: OnnxModel, wrapped: Model) -> Floats:

@@ -15,6 +15,7 @@ import numpy as np
 import sklearn
 
 from whyglass.adapters.models import (
+    compared,
     sklearn_answers,
     sklearn_columns,
     sklearn_fold,
@@ -80,7 +81,7 @@ def adapt(estimator: Any, wanted: Wanted) -> Model:
             abilities["linear"] = _Held(sklearn_linear.read(parts.last, wires, given.schema, answer.task))
         except UnsupportedError as error:
             refused["linear"] = str(error)
-    return Model(
+    model = Model(
         name=type(parts.last).__name__,
         kind=(words or sklearn_words.kind(parts.last, sklearn_words.trees(parts.last))) + answer.remark,
         task=answer.task,
@@ -97,6 +98,9 @@ def adapt(estimator: Any, wanted: Wanted) -> Model:
             "library": f"scikit-learn {sklearn.__version__}",
         },
     )
+    scored = answer.task == "regression" and hasattr(estimator, "classes_")
+    asked = ("decision_function",) if scored else ("predict_proba", "score_samples", "predict")
+    return compared.checked(model, overridden=any(compared.own_method(e, *asked) for e in (estimator, parts.last)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import xgboost as xgb
 
-from whyglass.adapters.models import boosting, xgboost_reader
+from whyglass.adapters.models import boosting, compared, xgboost_reader
 from whyglass.adapters.models.boosting import Floats, Header
 from whyglass.core.errors import InputError, ModelError, UnsupportedError
 from whyglass.core.forest import Linear
@@ -32,15 +32,19 @@ class _Asked:
         header: What its file says.
         missing: The value that stands for missing beside NaN.
         rounds: Boosting rounds used, None for all.
+        own: The estimator's own method, where it has put one in the library's place.
     """
 
     booster: Any
     header: Header
     missing: float
     rounds: int | None
+    own: Callable[[Any], Any] | None = None
 
     def predict(self, frame: Any) -> Floats:
-        """Native predictions, float64 (rows, outputs)."""
+        """Native predictions, or those of the estimator's own method, float64 (rows, outputs)."""
+        if self.own is not None:
+            return compared.ask_own(self.own, self._taken(frame), self.header.n_classes)
         try:
             data = self._matrix(frame)
         except xgb.core.XGBoostError as error:
@@ -56,16 +60,21 @@ class _Asked:
             return values
         return boosting.both_classes(1.0 / (1.0 + np.exp(-values)) if from_margin else values)
 
-    def _matrix(self, frame: Any) -> Any:
+    def _taken(self, frame: Any) -> Any:
+        """Rows as XGBoost takes them."""
         kind = type(frame).__module__.partition(".")[0]
         if kind == "pyarrow" or (kind == "polars" and self.header.categories):
             frame, kind = frame.to_pandas(), "pandas"
-        if kind == "pandas":
-            frame = self._known_only(frame)
-        if kind in {"pandas", "polars"}:
+        if kind == "polars":
+            return frame
+        return self._known_only(frame) if kind == "pandas" else np.asarray(frame, dtype=np.float64)
+
+    def _matrix(self, frame: Any) -> Any:
+        frame = self._taken(frame)
+        if not isinstance(frame, np.ndarray):
             return xgb.DMatrix(frame, missing=self.missing, enable_categorical=True)
         return xgb.DMatrix(
-            np.asarray(frame, dtype=np.float64), missing=self.missing, feature_names=self.booster.feature_names,
+            frame, missing=self.missing, feature_names=self.booster.feature_names,
             feature_types=self.booster.feature_types, enable_categorical=True,
         )  # fmt: skip
 
@@ -99,14 +108,18 @@ def adapt(estimator: Any, wanted: Wanted) -> Model:
     header = xgboost_reader.read_header(parsed)
     rounds = _rounds(estimator)
     schema = boosting.schema_of(header, wanted)
-    frame = wanted.data.frame if wanted.data is not None else ("pandas" if header.categories else "numpy")
+    own = compared.own_method(estimator, *(("predict_proba",) if header.n_classes else ()), "predict")
+    frame = wanted.data.frame if wanted.data is not None else ("pandas" if header.categories or (own and header.names) else "numpy")
     trained = header.names or tuple(f"x{i}" for i in range(header.n_features))
     boosting.check_names("XGBoost", trained, schema, by_position=not header.names or frame == "numpy" or wanted.data is None)
-    asked = _Asked(booster, header, _missing(estimator), rounds)
+    # a Booster's own predict is what is asked in any case, with its library's DMatrix
+    asked = _Asked(booster, header, _missing(estimator), rounds, None if isinstance(estimator, xgb.Booster) else own)
     readers, refused = _readers(parsed, asked, schema)
+    if own is not None and readers.pop("linear", None) is not None:
+        refused["linear"] = "it answers through a method of its own, which its coefficients do not describe"
     width = max(header.n_classes, int(parsed["learner"]["learner_model_param"].get("num_target", 1) or 1), 1)
     trees = len(readers["trees"]().roots) if "trees" in readers else 0
-    return Model(
+    model = Model(
         name=type(estimator).__name__,
         kind=_kind(estimator, parsed, trees),
         task="classification" if header.n_classes else "regression",
@@ -123,6 +136,7 @@ def adapt(estimator: Any, wanted: Wanted) -> Model:
             "arithmetic": "XGBoost sums in float32; the forest sums the same leaves in float64.",
         },
     )
+    return compared.checked(model, overridden=own is not None)
 
 
 def _booster_of(estimator: Any) -> Any:
