@@ -62,3 +62,21 @@ test("a part that is left asks again when it is looked at again", async () => {
   await later();
   assert.deepEqual([calls, asked.shown.value?.value], [[1], 1]);
 });
+
+test("what is coming makes the old answer old at once, and is asked when it can be", async () => {
+  const { calls, asked } = link((args) => Promise.resolve(args["n"]));
+  asked.want("a", { n: 1 });
+  await later();
+  asked.expect("b", true);
+  assert.deepEqual([asked.wanted.value, asked.shown.value, asked.busy.value], ["b", { key: "a", value: 1 }, true]);
+  asked.expect("b", true);
+  await later();
+  assert.deepEqual([calls, asked.busy.value], [[1], true]);
+  asked.want("b", { n: 2 });
+  await later();
+  assert.deepEqual([calls, asked.shown.value, asked.busy.value], [[1, 2], { key: "b", value: 2 }, false]);
+  asked.expect("a", true);
+  assert.deepEqual([calls, asked.shown.value, asked.busy.value], [[1, 2], { key: "a", value: 1 }, false]);
+  asked.expect("c", false);
+  assert.deepEqual([asked.wanted.value, asked.busy.value], ["c", false]);
+});

@@ -55,6 +55,8 @@ def test_what_travels_is_what_the_result_says(lime):
     assert np.array_equal(values[:, 0], lime.values[:, :, 1].astype(np.float32), equal_nan=True)
     assert np.array_equal(numbers(view, "errors", (12, 1, 4))[:, 0], lime.std_errors[:, :, 1].astype(np.float32), equal_nan=True)
     assert np.array_equal(numbers(view, "r2", (12, 1))[:, 0], lime.fidelity["r2"][:, 1].astype(np.float32), equal_nan=True)
+    ties = np.frombuffer(view.first["tied"], dtype=np.uint8).reshape(12, 4)
+    assert np.array_equal(ties, lime.fidelity["tied"][:, :, 1] == 1)
     assert view.meta["status"] == list(lime.status)
     assert view.meta["status"][3] != "ok"
     assert [f["name"] for f in view.meta["facts"]] == list(lime.feature_names)

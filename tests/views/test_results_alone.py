@@ -16,6 +16,7 @@ from whyglass.core.curves import Curves
 from whyglass.core.errors import InputError
 from whyglass.core.wire import from_wire
 from whyglass.hosts import html
+from whyglass.views.naming import in_page
 
 EVIL = "<script>alert(1)</script>"
 
@@ -290,3 +291,25 @@ def test_the_still_of_curves_names_columns_ends_and_intervals(model, table, meth
     assert text.count('class="p"') >= 3, "a mark for each category"
     assert ("points (" in text) == (method == "ale")
     assert "nan" not in text
+
+
+@pytest.mark.parametrize(
+    ("reason", "written"),
+    [
+        (
+            "the best rule holds in more than 99 % of 241 draws (0.95 to 1.00, 0.99 was asked); a larger budget might (budget=8192)",
+            "the best rule holds in more than 99% of 241 draws (95\N{EN DASH}100%, 99% was asked); a larger budget might",
+        ),
+        (
+            "a budget of 16 draws is too small: a precision of 0.995 takes at least 1,000 of them to show with confidence 0.9",
+            "a budget of 16 draws is too small: a precision of 99.5% takes at least 1,000 of them to show with confidence 90%",
+        ),
+        (
+            "none exists under these constraints where training rows are (plausible=False looks beyond them) that changes other facts",
+            "none exists under these constraints where training rows are that changes other facts",
+        ),
+        ("the bin 0.5 < rate (0 to 1) mixes answers most", "the bin 0.5 < rate (0 to 1) mixes answers most"),
+    ],
+)
+def test_a_reason_is_written_for_readers_of_a_page(reason, written):
+    assert in_page(reason) == written

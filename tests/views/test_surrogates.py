@@ -68,6 +68,7 @@ def test_the_model_is_asked_for_limes_own_coefficients(model, table, rows):
             found = ask(view, row=rows[i], output=output)
             assert found["values"] == own.values[0, :, output].tolist()
             assert found["errors"] == [float(e) if np.isfinite(e) else None for e in own.std_errors[0, :, output]]
+            assert found["tied"] == (own.fidelity["tied"][0, :, output] == 1).tolist()
             assert found["r2"] == own.fidelity["r2"][0, output]
             assert (found["draws"], found["given"]) == (5000, False)
     json.dumps([view.meta["surrogate"], found])
@@ -172,6 +173,9 @@ def test_a_report_carries_what_was_given(pair, embed_model):
     assert ((spread - se)[known] >= -1e-12).all(), "no error is written smaller than it is"
     assert ((spread - se)[known] <= se[known].max() / 250 + 1e-12).all()
     assert (frame[errors].to_numpy()[~known] == 255).all()
+    ties = lime.fidelity["tied"][:, :, 1]
+    assert 0 < ties.mean() < 1
+    assert np.array_equal(frame[[f"t{name[1:]}" for name in errors]].to_numpy(), ties)
     assert frame["r"].to_numpy() == pytest.approx(lime.fidelity["r2"][:, 1], abs=1e-6)
 
 

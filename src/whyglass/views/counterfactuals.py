@@ -15,6 +15,7 @@ from whyglass.core.view import Action, Answer, Turn, View
 from whyglass.views import panels, stills
 from whyglass.views.alone import Alone, alone, document
 from whyglass.views.answers import plain, read_rows
+from whyglass.views.naming import in_page
 from whyglass.views.subject import Asker
 
 MOST = 9  # changes side by side
@@ -53,7 +54,7 @@ def build(
     entries = [
         {
             "found": [panels.flip(own.subject, case) for case in result.cases[i][:MOST]],
-            "note": result.notes[i],
+            "note": in_page(result.notes[i]),
             "against": result.background_note,
             "settled": True,
             "status": result.status[i],
@@ -129,7 +130,11 @@ def _solve(own: Alone, args: Mapping[str, Any], turn: Turn) -> Answer:
             continue
         found = answer.cases[0]
         done = not cut_short or (len(found) == count and all(case.proven for case in found)) or seconds == panels.LAST_SECONDS
-        said = {"found": [panels.flip(subject, case) for case in found], "note": answer.notes[0], "against": answer.background_note}
+        said = {
+            "found": [panels.flip(subject, case) for case in found],
+            "note": in_page(answer.notes[0]),
+            "against": answer.background_note,
+        }
         last = Answer({**said, "settled": done})
         if done:
             break

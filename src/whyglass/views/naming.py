@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from whyglass.core.model import Model
@@ -34,6 +35,23 @@ def counted(number: int, noun: str, kind: str = "") -> str:
 def title_of(model: Model) -> str:
     """What a model is called where nobody named it."""
     return "A function" if "<" in model.name or model.name.endswith("lambda") else model.name
+
+
+def in_page(reason: str) -> str:
+    """A reason as a page writes it: shares as percentages, and no parameter of Python in brackets."""
+    text = re.sub(r" \(\w+=[^()]*\)", "", reason)
+    text = re.sub(r"(?<=\d) %", "%", text)
+    text = re.sub(r"\b([01]\.\d+) to ([01]\.\d+), ([01](?:\.\d+)?) was asked", _between, text)
+    return re.sub(r"\b(precision of|with confidence) ([01](?:\.\d+)?)(?![.\d]*\d)", lambda m: f"{m[1]} {_percent(m[2])}%", text)
+
+
+def _between(found: re.Match[str]) -> str:
+    low, high, asked = map(_percent, found.groups())
+    return f"{low}\N{EN DASH}{high}%, {asked}% was asked"
+
+
+def _percent(share: str) -> str:
+    return f"{100 * float(share):.6g}"
 
 
 def primary(schema: Schema, words: dict[str, Any]) -> list[int]:

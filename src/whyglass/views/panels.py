@@ -18,6 +18,7 @@ from whyglass.core.errors import InputError, UnsupportedError, nearest
 from whyglass.core.rules import Rule, Rules
 from whyglass.core.schema import Column
 from whyglass.core.view import Answer, Turn
+from whyglass.views.naming import in_page
 from whyglass.views.subject import SAMPLE_ROWS, SLOW_SAMPLE_ROWS, Subject
 
 Array = NDArray[np.float64]
@@ -85,7 +86,7 @@ def flips(subject: Subject, row: Array, args: Mapping[str, Any], turn: Turn) -> 
                 raise UnsupportedError(search.status)
             continue  # compiling its code may have taken the whole of a first search's time
         settled = seconds != QUICK_SECONDS or not search.cut_short or _enough(subject, search.found)
-        said = {"found": [flip(subject, case) for case in search.found], "note": search.note, "against": search.against}
+        said = {"found": [flip(subject, case) for case in search.found], "note": in_page(search.note), "against": search.against}
         last = Answer({**said, "settled": settled})
         if settled:
             break
@@ -230,7 +231,7 @@ def rule_document(found: Rule) -> dict[str, Any]:
         **{name: _plain(v) for name, v in numbers.items()},
         "kind": found.precision_kind,
         "met": found.met,
-        "reason": found.reason,
+        "reason": in_page(found.reason),
     }
 
 

@@ -20,7 +20,7 @@ from whyglass.core.view import View
 from whyglass.views.alone import Alone, alone
 from whyglass.views.naming import counted
 from whyglass.views.subject import Asker
-from whyglass.views.surrogates import draws_of, edges_of, fit_of
+from whyglass.views.surrogates import draws_of, edges_of, fit_of, ties_of
 from whyglass.views.waterfall import STYLE, WIDTH
 
 Array = NDArray[np.float64]
@@ -64,6 +64,9 @@ def build(
     tables = {"values": _floats(values[:, kept]), "r2": _floats(fit_of(result)[own.ids][:, kept])}
     if result.std_errors is not None:
         tables["errors"] = _floats(result.std_errors[own.ids].transpose(0, 2, 1)[:, kept])
+    tied = ties_of(result)
+    if tied is not None:
+        tables["tied"] = np.ascontiguousarray(tied[own.ids].transpose(0, 2, 1)[:, kept], dtype=np.uint8).tobytes()
     more = {
         "facts": _facts(result),
         "status": [result.status[i] for i in own.ids],

@@ -113,8 +113,9 @@ class Around:
     def table(self, ids: NDArray[np.intp]) -> dict[str, NDArray[Any]] | None:
         """What the given result says of shown rows, for a page without Python; None when that is nothing.
 
-        Columns ``id``, coefficients ``w0`` ... as int16 steps, standard errors ``e0`` ... as uint8 steps (rounded up, 255 unknown), ``r``
-        the held-out R squared, and in ``step``, ``error_step`` and ``draws`` one constant each.
+        Columns ``id``, coefficients ``w0`` ... as int16 steps, standard errors ``e0`` ... as uint8 steps (rounded up, 255 unknown),
+        ``t0`` ... 1 where the rank by size is not certain, ``r`` the held-out R squared, and in ``step``, ``error_step`` and ``draws``
+        one constant each.
         """
         if self.given is None or self.given.space != self.subject.space:
             return None
@@ -128,6 +129,9 @@ class Around:
         step = float(np.abs(values).max(initial=0.0)) / STEPS or 1.0
         columns: dict[str, NDArray[Any]] = {"id": found.astype(np.int32)}
         columns.update({f"w{j}": np.rint(values[:, j] / step).astype(np.int16) for j in range(values.shape[1])})
+        tied = ties_of(self.given)
+        if tied is not None:
+            columns.update({f"t{j}": tied[rows, j, outputs[0]].astype(np.uint8) for j in range(values.shape[1])})
         columns["r"] = fit_of(self.given)[rows, outputs[0]].astype(np.float32)
         columns["step"] = np.full(len(rows), step)
         columns["draws"] = np.full(len(rows), draws_of(self.given), dtype=np.int32)
@@ -228,6 +232,12 @@ def fit_of(result: Attribution) -> Array:
     return np.full(shape, np.nan) if measured is None else np.broadcast_to(measured.reshape(len(result), -1), shape)
 
 
+def ties_of(result: Attribution) -> NDArray[np.bool_] | None:
+    """Per row, column and output whether the rank by size is not told apart from a neighbour's; None where nothing says."""
+    measured = result.fidelity.get("tied")
+    return None if measured is None or measured.shape != result.values.shape else measured == 1
+
+
 def draws_of(result: Attribution) -> int:
     """How many perturbations the result rests on: 0 where none was drawn, -1 where nothing says."""
     drawn = (result.provenance.params.get("perturbations") or {}).get("drawn")
@@ -236,9 +246,11 @@ def draws_of(result: Attribution) -> int:
 
 def _document(result: Attribution, row: int, output: int, *, given: bool) -> dict[str, Any]:
     errors = None if result.std_errors is None else result.std_errors[row, :, output]
+    tied = ties_of(result)
     return {
         "values": _list(result.values[row, :, output]),
         "errors": None if errors is None else _list(errors),
+        "tied": None if tied is None else tied[row, :, output].tolist(),
         "r2": _list(fit_of(result)[row, [output]])[0],
         "draws": draws_of(result),
         "given": given,

@@ -88,6 +88,7 @@ export function sentence(room: Room, found: FlipsFound, now: number): string {
   const said = (p: number): string => (meta.outcome ? `${words.level(p)} likely to ${meta.outcome}` : words.regression ? words.level(p) : `${words.level(p)} for ${words.outputName(meta.output)}`);
   const first = Number.isFinite(now) ? `The model says ${said(now)}` : "";
   const best = found.found[0];
+  if (!best && !found.settled) return `${first ? `${first}, and no` : "No"} change was found so far that leads to ${target(room)}.`;
   if (!best) {
     const why = found.note ? `: ${found.note}` : "";
     return `${first ? `${first}, and no` : "No"} change was found that leads to ${target(room)}${why}.`;
@@ -117,19 +118,19 @@ export function ChangesPage({ desk }: { desk: ChangesDesk }): VNode {
     <//>
     ${broken
       ? html`<p class="lead" data-sentence>This case could not be asked about: ${failed}.</p>`
-      : found && html`<div class=${stale ? "stale" : ""}>
-          <p class="lead" data-sentence>${sentence(room, found, now)}</p>
-          <${Changes} desk=${desk} found=${found} now=${now} />
+      : found && html`${stale && html`<div class="lead" data-old><${Progress} asked=${asked} words="Looking for the smallest changes" first=${false} /><p class="muted sm">In grey: what was found before, under other locks or for other values.</p></div>`}<div class=${stale ? "stale" : ""}>
+          ${!stale && html`<p class="lead" data-sentence>${sentence(room, found, now)}</p>`}
+          <${Changes} desk=${desk} found=${found} now=${now} stale=${stale} />
         </div>`}
     <div class="flips" data-flips=${state}>
-      ${state !== "here" && html`<${Progress} asked=${asked} words="Looking for the smallest changes" first=${false} />`}
+      ${state !== "here" && !stale && html`<${Progress} asked=${asked} words="Looking for the smallest changes" first=${false} />`}
       <${Options} desk=${desk} />
       <${NeedsPython} room=${room} what="Changing a lock, or trying a change," />
     </div>
   <//>` as VNode;
 }
 
-function Changes({ desk, found, now }: { desk: ChangesDesk; found: FlipsFound; now: number }): VNode {
+function Changes({ desk, found, now, stale }: { desk: ChangesDesk; found: FlipsFound; now: number; stale: boolean }): VNode {
   const { room } = desk;
   const { words, meta, store } = room;
   const [all, setAll] = useState(false);
@@ -152,7 +153,7 @@ function Changes({ desk, found, now }: { desk: ChangesDesk; found: FlipsFound; n
         <th scope="col">Now${Number.isFinite(now) && html` <b class="num" data-prediction=${now}>${words.level(now)}</b>`}</th>
         ${flips.map((flip, k) => html`<th scope="col" key=${k}>
           <span>Change ${k + 1} <b class=${flip.p !== null && flip.p >= now ? "up" : Number.isNaN(now) ? "" : "down"} data-flip-p=${flip.p}>${flip.p === null ? "" : words.level(flip.p)}</b></span>
-          ${meta.can_ask && html`<button class="btn" data-try disabled=${!room.asks} aria-label=${`Try: ${text(flip)}`} data-tip=${k ? null : "Try the smallest\nF"} onClick=${() => room.apply(flip.changes)}>Try</button>`}
+          ${meta.can_ask && html`<button class="btn" data-try disabled=${!room.asks || stale} aria-label=${`Try: ${text(flip)}`} data-tip=${k ? null : "Try the smallest\nF"} onClick=${() => room.apply(flip.changes)}>Try</button>`}
         </th>`)}
       </tr>
     </thead>
@@ -162,12 +163,12 @@ function Changes({ desk, found, now }: { desk: ChangesDesk; found: FlipsFound; n
         <td class=${String(j) in edits ? "you" : ""}>${words.value(j, row[j])}${String(j) in edits && html` <span class="muted">was ${words.value(j, own[j])}</span>`}</td>
         ${flips.map((flip) => (has(flip, j) ? html`<td><span class="muted" aria-hidden="true">→ </span><b>${words.value(j, value(flip, j) ?? NaN)}</b></td>` : html`<td class="same"><span class="vh">as it is</span></td>`))}
       </tr>`)}
-      ${flips.length > 0 && html`<tr class="sum"><th scope="row" data-tip=${`How far\n${upper(ended(found.against))}`}>How far</th><td></td>${flips.map((flip) => html`<td>${number(Number(flip.distance.toPrecision(2)))} <span class="muted" data-proven=${flip.proven ? "yes" : "no"}>${flip.proven ? "proven nearest" : "nearest found"}</span></td>`)}</tr>
+      ${flips.length > 0 && !stale && html`<tr class="sum"><th scope="row" data-tip=${`How far\n${upper(ended(found.against))}`}>How far</th><td></td>${flips.map((flip) => html`<td>${number(Number(flip.distance.toPrecision(2)))} <span class="muted" data-proven=${flip.proven ? "yes" : "no"}>${flip.proven ? "proven nearest" : "nearest found"}</span></td>`)}</tr>
         <tr class="sum"><th scope="row">Like training ${words.many}</th><td></td>${flips.map(({ plausible: [share, of] }) => html`<td data-tip=${share === null || !of ? null : `How alike training ${words.many} are\n${percent(share)} ${of}.`}>${share === null ? "unknown" : percent(share)}</td>`)}</tr>`}
     </tbody>
   </table></div>
   ${rest > 0 && html`<button class="link xs" data-more onClick=${() => setAll(true)}>${rest.toLocaleString("en-US")} more facts</button>`}
-  <${Notes} desk=${desk} found=${found} />` as unknown as VNode;
+  ${!stale && html`<${Notes} desk=${desk} found=${found} />`}` as unknown as VNode;
 }
 
 function Notes({ desk, found }: { desk: ChangesDesk; found: FlipsFound }): VNode {
@@ -179,7 +180,7 @@ function Notes({ desk, found }: { desk: ChangesDesk; found: FlipsFound }): VNode
   return html`<div class="notes">
     ${proven && html`<p class="cap" data-flips-proven>Proven nearest: with these locks${likely ? `, among regions where training ${words.many} are,` : ""} no smaller change leads there.${found.found.length > 1 ? " Each changes another set of facts." : ""}</p>`}
     ${doubts.map((text) => html`<p class="cap">${text}</p>`)}
-    ${found.note && found.found.length > 0 && html`<p class="cap" data-flips-note>${ended(upper(found.note))}</p>`}
+    ${found.note && found.settled && found.found.length > 0 && html`<p class="cap" data-flips-note>${ended(upper(found.note))}</p>`}
     ${meta.constraints && meta.constraints.length > 0 && html`<p class="cap">Also asked for: ${meta.constraints.join("; ")}.</p>`}
     <p class="cap">Smallest changes that flip the answer, never advice: they describe the model. A closed lock holds a fact; an arrow lets it go one way only.</p>
   </div>` as VNode;

@@ -6,7 +6,7 @@ import type { VNode } from "preact";
 import { strongest, sure } from "../../parts/agreement";
 import { aligned } from "../../parts/container";
 import { MINUS, number, percent } from "../../parts/format";
-import { type BarRow, Bars, bin, drawn, type Edges, Strongest, toneOf, worth } from "../workbench/bars";
+import { type BarRow, Bars, bin, drawn, type Edges, ranked, Strongest, TIES, toneOf, worth } from "../workbench/bars";
 import { Crumb, Frame } from "./frame";
 import type { ResultMeta, Room } from "./room";
 
@@ -29,6 +29,7 @@ export class RankingDesk {
   private values: Float32Array;
   private errors: Float32Array | null;
   private fits: Float32Array;
+  private ties: Uint8Array | undefined;
 
   constructor(readonly room: Room) {
     this.meta = room.meta as RankingMeta;
@@ -39,10 +40,11 @@ export class RankingDesk {
     this.values = floats("values");
     this.errors = room.link.tables.has("errors") ? floats("errors") : null;
     this.fits = floats("r2");
+    this.ties = room.link.tables.get("tied");
   }
 
-  /** What is said of the chosen row and output: values, standard errors (NaN unknown), held-out R squared. */
-  shown(): { values: number[]; errors: number[] | null; r2: number } {
+  /** What is said of the chosen row and output: values, standard errors (NaN unknown), held-out R squared, whose place by size is not certain. */
+  shown(): { values: number[]; errors: number[] | null; r2: number; tied: boolean[] } {
     const { meta, room } = this;
     const outputs = meta.mirrored ? 1 : meta.outputs.length;
     const output = Math.min(room.store.state.value.output, meta.outputs.length - 1);
@@ -54,6 +56,7 @@ export class RankingDesk {
       values: part(this.values).map((v) => turned * (v || 0) || 0),
       errors: this.errors && part(this.errors),
       r2: this.fits[at] ?? NaN,
+      tied: Array.from({ length: width }, (_, j) => this.ties?.[at * width + j] === 1),
     };
   }
 }
@@ -84,7 +87,7 @@ function Output({ desk }: { desk: RankingDesk }): VNode | null {
 function Around({ desk }: { desk: RankingDesk }): VNode {
   const { room, meta } = desk;
   const { words } = room;
-  const { values, errors, r2 } = desk.shown();
+  const { values, errors, r2, tied } = desk.shown();
   const space = meta.space === "margin" ? "margin" : "probability";
   const row = room.own.value;
   const certain = sure(values, errors);
@@ -98,7 +101,7 @@ function Around({ desk }: { desk: RankingDesk }): VNode {
     const written = words.push(value, space);
     const title = meta.facts[j]?.title ?? "";
     return {
-      feature: meta.facts[j]?.name ?? "", title, note: bin(words, meta.edges, j, row[j] ?? NaN), value, half,
+      feature: meta.facts[j]?.name ?? "", title, note: ranked(bin(words, meta.edges, j, row[j] ?? NaN), tied[j] ?? false), value, half,
       tone: toneOf(certain[j] ?? false, value, written), written, spread: "", ring: NaN, other: spread, tip: `${title}\nKept: ${written} ${spread}${unit && ` ${unit}`}.`, against: false,
     };
   };
@@ -113,7 +116,7 @@ function Around({ desk }: { desk: RankingDesk }): VNode {
         <p class="cap">Adding up such effects explains that much of what the model does around here, on draws that were not used to find them: ${worth(level)}.</p>`
       : html`<p class="cap">Nothing says how well such effects add up to what the model does around here.</p>`}
     <${Bars} rows=${order.map(line)} heads=${["kept", errors ? "95%" : ""]} />
-    <p class="cap">${unit ? `In ${unit}. ` : ""}${drawn(words, meta.draws, errors !== null)} The bars say what goes with keeping a fact, not what it causes, and do not add up to the prediction.</p>
+    <p class="cap">${unit ? `In ${unit}. ` : ""}${drawn(words, meta.draws, errors !== null)}${tied.some(Boolean) ? TIES : ""} The bars say what goes with keeping a fact, not what it causes, and do not add up to the prediction.</p>
   </div>` as VNode;
 }
 

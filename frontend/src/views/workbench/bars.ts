@@ -110,6 +110,10 @@ export function Strongest({ words, edges, space, row, values, certain, first, sp
     <b class=${value > 0 ? "up" : "down"}>${words.push(value, space)}${unit && ` ${unit}`}</b>${close ? `, and no more for certain than ${kept(words, edges, next, row[next] as number)} does.` : ", more than any other fact."}` as unknown as VNode;
 }
 
+/** What stands beneath a fact's name where its place by size is not certain. */
+export const ranked = (note: string, tied: boolean): string => (tied ? `${note} · tied` : note);
+export const TIES = " Tied: by size it is not told apart from a fact next to it.";
+
 /** How the cases were drawn. */
 export function drawn(words: Words, draws: number, whiskers: boolean): string {
   if (draws === 0) return "Worked out from the trees themselves, without drawing: no sampling error.";

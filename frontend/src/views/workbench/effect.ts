@@ -197,7 +197,7 @@ export function Lines({ read, column, words, width, label, now, limits: [lo, hi]
     ${all && has && Number.isFinite(read.own[spot]) && html`<text x=${xs[spot]} y=${beside(read.own, mineAbove)} text-anchor=${margin} class="mine">${mine}</text>`}
     ${[...new Set(ends)].map((v) => html`<text x=${x(v)} y=${height - 12} text-anchor="middle">${words.value(column, v)}</text>`)}
   </svg>
-  ${axis.byRank && html`<p class="cap">Values evenly spaced.</p>`}` as unknown as VNode;
+  ${axis.byRank && html`<p class="cap">Values seen, evenly spaced.</p>`}` as unknown as VNode;
 }
 
 interface StripsProps extends DrawnProps {

@@ -26,7 +26,7 @@ export function Flips(): VNode | null {
   const title = words.regression ? "Smallest changes that cross the average" : "Smallest changes that flip it";
   return html`<section class=${stale ? "sect flips stale" : "sect flips"} data-flips=${stateOf(panels.flips)}>
     <header><h2>${title}</h2><${Read} part="flips" /><span class="aux">${shown && !stale ? to(desk, shown.value) : ""}</span></header>
-    ${shown && html`<${Found} found=${shown.value} />`}
+    ${shown && html`<${Found} found=${shown.value} stale=${stale} />`}
     <${Progress} asked=${panels.flips} words="Looking for the smallest changes" first=${!shown} />
     <${Locks} />
   </section>` as VNode;
@@ -64,12 +64,12 @@ export function Progress<T>({ asked, words, first }: { asked: Asked<T>; words: s
 
 const changesOf = (flip: Flip): [number, number][] => flip.changes.map(([j, v]) => [j, v ?? NaN]);
 
-function Found({ found }: { found: FlipsFound }): VNode {
+function Found({ found, stale }: { found: FlipsFound; stale: boolean }): VNode {
   const desk = useDesk();
   const none = found.settled ? "No change was found." : "No change was found so far.";
   const some = found.found.length > 0;
-  const note = found.note ? ended(some ? `With other facts: ${found.note}` : upper(found.note)) : some ? "" : none;
-  const proven = some && found.found.every((flip) => flip.proven);
+  const note = stale ? "" : found.note && found.settled ? ended(some ? `With other facts: ${found.note}` : upper(found.note)) : some ? "" : none;
+  const proven = some && !stale && found.found.every((flip) => flip.proven);
   const each = found.found.length > 1 ? " Each changes other facts than those above it." : "";
   return html`<div>
     ${found.found.map((flip, k) => html`<${Line} key=${k} flip=${flip} first=${k === 0} />`)}

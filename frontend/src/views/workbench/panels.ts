@@ -94,7 +94,7 @@ export class Asked<T> {
   /** Asks, unless this very thing is known, being asked or refused; `args` null: it cannot be asked now. `pressed`: not before `retry`. */
   want(key: string, args: { [key: string]: unknown } | null, pressed = false): void {
     const same = key === this.wanted.peek();
-    if (same && (this.busy.peek() || this.shown.peek()?.key === key || this.over)) return;
+    if (same && (((this.busy.peek() || this.over) && this.begin) || this.shown.peek()?.key === key)) return;
     this.stop();
     this.wanted.value = key;
     this.failure.value = "";
@@ -102,6 +102,7 @@ export class Asked<T> {
     const known = this.known.get(key);
     if (known !== undefined) this.shown.value = { key, value: known };
     this.canAsk.value = known === undefined && args !== null;
+    this.begin = null;
     if (known !== undefined || !args) return;
     this.begin = () => {
       this.failure.value = "";
@@ -110,6 +111,15 @@ export class Asked<T> {
     };
     if (pressed) this.over = true;
     else this.begin();
+  }
+
+  /** What will be asked for once it can be: until then what is shown is old. */
+  expect(key: string, coming: boolean): void {
+    if (key === this.wanted.peek()) this.stop();
+    else this.want(key, null);
+    if (!coming || this.over || this.failure.peek() || this.shown.peek()?.key === key) return;
+    this.begin = null;
+    this.busy.value = true;
   }
 
   /** Asks, or asks again after a failure or a halt. */
@@ -173,9 +183,10 @@ export class Panels {
       link.onLive((live) => (this.live.value = live)),
       effect(() => {
         const { case: id, edits, locks, likely, tab, output } = store.state.value;
-        const ready = answers.finished.value > 0 && !answers.busy.value && this.live.value;
-        const open = tab === "case" && answers.current.value !== null && output === rows.meta.output;
-        untracked(() => this.follow(open && ready, `${id}|${JSON.stringify(edits)}`, locks, likely));
+        const live = this.live.value;
+        const ready = answers.finished.value > 0 && !answers.busy.value && live && answers.current.value !== null;
+        const open = tab === "case" && output === rows.meta.output;
+        untracked(() => (open ? this.follow(ready, live, `${id}|${JSON.stringify(edits)}`, locks, likely) : this.pause()));
       }),
     ];
   }
@@ -195,11 +206,16 @@ export class Panels {
     return this.rows.meta.asks === "when pressed";
   }
 
-  private follow(ready: boolean, key: string, locks: { [column: string]: Lock }, likely: boolean): void {
+  private follow(ready: boolean, live: boolean, key: string, locks: { [column: string]: Lock }, likely: boolean): void {
     const row = this.answers.current.peek();
-    if (!ready || !row) return this.pause();
+    const full = `${key}|${JSON.stringify(locks)}|${likely}`;
+    if (!ready || !row) {
+      const coming = live && !this.pressed;
+      this.flips.expect(full, coming);
+      return this.rule.expect(key, coming);
+    }
     const args = { row: plain(row) };
-    if (this.offers("counterfactuals")) this.flips.want(`${key}|${JSON.stringify(locks)}|${likely}`, { ...args, locks, likely, line: this.rows.meta.base }, this.pressed);
+    if (this.offers("counterfactuals")) this.flips.want(full, { ...args, locks, likely, line: this.rows.meta.base }, this.pressed);
     if (this.offers("rules")) this.rule.want(key, args, this.pressed);
   }
 

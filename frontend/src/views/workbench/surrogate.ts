@@ -9,7 +9,7 @@ import { type Agreement, agree, strongest, sure } from "../../parts/agreement";
 import { readTable, type Table } from "../../parts/arrow";
 import { count, percent, upper } from "../../parts/format";
 import type { Answers } from "./answers";
-import { type BarRow, Bars, bin, drawn, Strongest, toneOf, worth } from "./bars";
+import { type BarRow, Bars, bin, drawn, ranked, Strongest, TIES, toneOf, worth } from "./bars";
 import { useDesk } from "./desk";
 import { Progress, stateOf } from "./flips";
 import { Asked } from "./panels";
@@ -21,6 +21,8 @@ export interface Around {
   readonly values: readonly number[];
   /** Standard errors, null where there are none; NaN is unknown. */
   readonly errors: readonly number[] | null;
+  /** Whether a fact's place by size is not certain; null where nothing says. */
+  readonly tied: readonly boolean[] | null;
   /** Held-out R squared; null when nothing varies, or nothing says. */
   readonly r2: number | null;
   /** Cases drawn; 0 when exact, -1 when nothing says. */
@@ -43,6 +45,7 @@ function fromTable(table: Table, at: number, columns: number): Around {
   return {
     values: all("w", table.numbers("step")[at]),
     errors: table.has("error_step") ? all("e", table.numbers("error_step")[at]) : null,
+    tied: table.has("t0") ? all("t", 1).map(Boolean) : null,
     r2: Number.isFinite(r2) ? r2 : null,
     draws: table.numbers("draws")[at],
     given: true,
@@ -147,7 +150,7 @@ function Found({ found, bars, errors }: FoundProps): VNode {
     const [written, other] = [words.push(value, space), Number.isNaN(ring) ? "" : words.push(ring, space)];
     const about = half ? `± ${words.spread(half, space)}` : "";
     const tip = `${words.title(j)}\nKept: ${written} ${about}${named}.${other && `\nIts share in the bars: ${other}${named}.`}`;
-    return { feature: meta.columns[j].name, title: words.title(j), note: bin(words, meta.surrogate?.edges, j, row?.[j] ?? NaN), value, half, tone: toneOf(certain[j], value, written), written, spread: about, ring, other, tip, against: agreement?.opposite.includes(j) ?? false };
+    return { feature: meta.columns[j].name, title: words.title(j), note: ranked(bin(words, meta.surrogate?.edges, j, row?.[j] ?? NaN), !!found.tied?.[j]), value, half, tone: toneOf(certain[j], value, written), written, spread: about, ring, other, tip, against: agreement?.opposite.includes(j) ?? false };
   };
   const rest = order.length - shown.length;
   return html`<div>
@@ -155,7 +158,7 @@ function Found({ found, bars, errors }: FoundProps): VNode {
     <${Bars} rows=${shown.map(line)} heads=${["kept", bars ? "share" : ""]} />
     ${rest > 0 && html`<button class="link xs" data-around-more onClick=${() => setAll(true)}>${count(rest)} more</button>`}
     ${agreement && html`<${Agreed} agreement=${agreement} all=${values.length} />`}
-    <p class="cap">${method(words, found)}</p>
+    <p class="cap">${method(words, found)}${shown.some((j) => found.tied?.[j]) ? TIES : ""}</p>
   </div>` as VNode;
 }
 
