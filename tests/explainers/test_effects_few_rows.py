@@ -28,7 +28,7 @@ CURVES = pytest.mark.parametrize("method", ["pdp", "ice", "ale"])
 @BOTH
 def test_one_row_has_a_change_and_no_error(model, tmp_path):
     found = wg.explain(model, X[:1], method="ale", pairs=[("Age", "Hours")])
-    assert np.isnan(found.std_errors["Age"]).any()
+    assert np.isnan(found.std_errors["Age"]).all()
     assert np.isfinite(found.values["Age"]).all()
     assert found.measured["Age"].sum() == 1
     assert not found.exact
@@ -54,9 +54,26 @@ def test_the_error_is_unknown_only_where_it_depends_on_a_thin_step(model):
     assert filled.exact
     assert "exact for these rows" in repr(filled)
     thin = wg.explain(model, pd.concat([rows, X[X["Age"] > 60][:1]]), method="ale", features=["Age"], grid=edges)
-    assert np.isnan(thin.std_errors["Age"]).all(), "all are centred with the step of the one row"
+    assert np.isnan(thin.std_errors["Age"][:, 1]).tolist() == [False, False, False, True]
     assert thin.exact
-    assert "1 of 3 steps hold a single row, so the error is not known" in repr(thin)
+    assert "1 of 3 steps hold a single row, so the error there is not known" in repr(thin)
+
+
+def test_a_thin_step_counts_with_the_spread_of_the_nearest_full_one():
+    model = wg.wrap(lambda rows: rows["Age"].to_numpy() * rows["Hours"].to_numpy(), X, task="regression")
+    edges = {"Age": [20.0, 30.0, 40.0, 50.0, 60.0]}
+    rows = pd.DataFrame({"Age": [25.0] * 4 + [35.0] + [55.0] * 5, "Hours": [10.0, 20.0, 30.0, 50.0, 40.0, 11.0, 12.0, 13.0, 14.0, 19.0]})
+    rows["Job"] = pd.Categorical(["a"] * 10, categories=list("abc"))
+    found = wg.explain(model, rows, method="ale", features=["Age"], grid=edges)
+    first, last = 10 * rows["Hours"][:4], 10 * rows["Hours"][5:]
+    spread = np.array([first.var(ddof=1) / 4, first.var(ddof=1), (last**2).mean(), last.var(ddof=1) / 5])
+    shares = np.array([2.0, 2.5, 0.5, 2.5, 2.5]) / 10  # each row counts half at both ends of its step
+    beyond = np.array([shares[k + 1 :].sum() for k in range(4)])
+    added = np.tri(5, 4, -1) - beyond
+    truth = np.sqrt(added**2 @ spread)
+    assert np.allclose(found.std_errors["Age"][[0, 1, 3, 4], 0], truth[[0, 1, 3, 4]], rtol=1e-9)
+    assert np.isnan(found.std_errors["Age"][2, 0]), "one row on one side, none on the other"
+    assert not np.allclose(np.sqrt(added**2 @ (spread * [1, 0, 0, 1]))[0], truth[0], rtol=0.01), "a spread taken as zero must be seen"
 
 
 @BOTH
@@ -181,3 +198,14 @@ def test_a_pair_is_printed_beside_many_columns():
     lines = repr(wg.explain(model, many[:9], method="pdp", pairs=[("Age", "c1")], grid=3)).splitlines()
     assert any(line.startswith("  Age x c1: moves") for line in lines)
     assert "  and 4 more" in lines
+
+
+@CURVES
+def test_a_column_without_values_has_no_points(method):
+    rows = X[:50].assign(Age=np.nan)
+    model = wg.wrap(lambda frame: frame["Hours"].to_numpy(), rows, task="regression")
+    found = wg.explain(model, rows, method=method)
+    assert len(found.grid["Age"]) == 0
+    assert np.ptp(found.values["Hours"]) > 10
+    assert "Age: no row could be asked" in repr(found)
+    assert wg.explain(model, rows, method=method, features=["Age"]).status == ("ok",) * 50

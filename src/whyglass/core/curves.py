@@ -186,7 +186,7 @@ class Curves(Explanation):
         drawn = "drawn like the nearest other" if isinstance(key, tuple) else "drawn flat"
         none = f"{empty:,} of {counts.size:,} {parts} hold no row and are {drawn}" if empty else ""
         one = f"{few - empty:,} of {counts.size:,} {parts} hold a single row" if few > empty else ""
-        known = "" if isinstance(key, tuple) else ", so the error is not known"
+        known = "" if isinstance(key, tuple) else ", so the error there is not known"
         return f"{words}; measured on {count_of(rows, 'row')}: {' and '.join(filter(None, (none, one)))}{known}"
 
     def _beyond(self, key: Key) -> str:

@@ -19,6 +19,7 @@ from whyglass.explainers.shapley.answers import OUT_OF_TIME
 
 Array = NDArray[np.float64]
 Places = NDArray[np.intp]
+_LEAST = 2  # rows of a step, for its error to be known
 _ROWS = 200_000  # moved rows in one call
 _ULPS = 4 * np.finfo(np.float64).eps  # by which one difference of answers may be off, as a share of the answers
 _MOST_CATEGORIES = 100  # the most frequent ones of a column that has more
@@ -32,8 +33,8 @@ def explain(ask: Ask) -> Curves:
     asked about at its neighbours there. A pair's surface is what the two columns do together beyond their own curves.
 
     The grid is that of the known rows, so few rows leave steps without any. Such a step is drawn flat (a pair's cell like the nearest
-    measured one) and the curves are then not exact. The error is NaN wherever it depends on a step of fewer than two rows. Where no
-    row is measured at all, everything is NaN.
+    measured one) and the curves are then not exact. The error of a point is NaN where no step beside it has two rows; elsewhere a
+    step of fewer counts with the spread of the nearest that has two. Where no row is measured at all, everything is NaN.
 
     Raises:
         InputError: If a column, a pair or the grid is not understood.
@@ -151,11 +152,11 @@ class _Found:
             name = self.engine.ask.data.schema.names[axis.column]
             count, mean, error = found.merged()
             added = _adding(axis.weights(matrix[:, axis.column])) if axis.steps else np.zeros((len(axis.points), 0))
-            away = np.where(added != 0, 1.0, 0.0) @ np.isnan(error) > 0  # an error that is not known, where it has a share
-            values, errors = added @ mean, np.sqrt(added**2 @ np.nan_to_num(error) ** 2)
+            values, errors = added @ mean, np.sqrt(added**2 @ error**2)
             values[np.abs(values) <= self._rounding(axis.steps)] = 0.0
             errors[errors <= self._rounding(axis.steps)] = 0.0
-            errors[away] = np.nan
+            if axis.steps:
+                errors[_unsupported(count)] = np.nan
             if not (count.sum() if axis.steps else self._there(axis)):
                 values[:], errors[:] = np.nan, np.nan
             self.points[name], self.measured[name] = axis.points, count
@@ -289,7 +290,8 @@ class _Steps:
     def merged(self) -> tuple[Array, Array, Array]:
         """Rows of each step, float64 (steps,); mean and error, float64 (steps, outputs): a step without rows changes nothing.
 
-        The error of a step of fewer than two rows is NaN.
+        A step of one row has the spread of the nearest with two or more; one without rows is off by as much as a change there is large.
+        NaN where no step has two.
         """
         count, total, square = np.zeros((self.steps, 1)), np.zeros((self.steps, self.outputs)), np.zeros((self.steps, self.outputs))
         for _, more, sums, squares in sorted(self.parts, key=lambda part: part[0]):
@@ -297,7 +299,17 @@ class _Steps:
         n = np.maximum(count, 1)
         mean = total / n
         variance = np.maximum(square / n - mean**2, 0) * np.divide(n, n - 1, out=np.full_like(n, np.nan), where=n > 1)
+        full, thin = np.flatnonzero(count[:, 0] >= _LEAST), np.flatnonzero(count[:, 0] < _LEAST)
+        if len(full) and len(thin):
+            near = full[np.argmin(np.abs(thin[:, None] - full), axis=1)]
+            variance[thin] = np.where(count[thin] > 0, variance[near], (square / n)[near])
         return count[:, 0], mean, np.sqrt(variance / n)
+
+
+def _unsupported(count: Array) -> NDArray[np.bool_]:
+    """Points with no step beside them that has rows enough to know its error."""
+    thin = np.concatenate([[True], count < _LEAST, [True]])
+    return np.asarray(thin[:-1] & thin[1:])
 
 
 def _adding(weights: Array) -> Array:

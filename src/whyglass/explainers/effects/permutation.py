@@ -21,7 +21,7 @@ from whyglass.explainers.shapley.grouping import Grouping, grouping
 
 Array = NDArray[np.float64]
 Loss = Callable[[Array, Array], Array]
-LEAST = 2  # rows, so that a value can be handed on
+_LEAST = 2  # rows, so that a value can be handed on
 _ULPS = 16 * np.finfo(np.float64).eps  # by which an answer may be off that is added up in another order
 SURE = 1e-15  # probabilities below count as this much, so that one certain mistake is not infinitely bad
 REPEATS = 5
@@ -96,7 +96,7 @@ def explain(ask: Ask) -> Attribution:
     now = metric.loss(y, said)[:, 0]
     good = np.isfinite(now)
     matrix, y, now, said = matrix[good], y[good], now[good], said[good]
-    if len(now) < LEAST:
+    if len(now) < _LEAST:
         return _too_few(ask, metric, players, len(now))
     rounding = np.abs(metric.loss(y, said * (1 + _ULPS))[:, 0] - now).mean() + _ULPS * np.abs(now).mean()
     values, errors = np.zeros(players.count), np.full(players.count, np.nan)
