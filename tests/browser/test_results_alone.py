@@ -140,6 +140,29 @@ def test_curves_mark_the_chosen_row(page, host):
         assert page.complaints == []
 
 
+PRESSED = """async (press) => {
+  press.click();
+  await new Promise((done) => setTimeout(done, 0));
+  const root = press.getRootNode();
+  const all = (what) => root.querySelectorAll(what).length;
+  return [root.querySelector("[data-old]")?.textContent ?? "", all(".stale .changes"), all("[data-flips-proven], [data-proven], [data-sentence]")];
+}"""
+
+
+@pytest.mark.parametrize("host", ["web"], indirect=True)
+def test_a_changed_lock_makes_the_old_answer_old_at_once(page, host):
+    host.open(page, "flips")
+    page.locator("[data-sentence]").wait_for()
+    moved = sorted(changed(page))
+    said, old, claims = lock(page, moved[0]).evaluate(PRESSED)
+    assert said.startswith("Looking for the smallest changes")
+    assert (old, claims) == (1, 0)
+    page.locator("[data-flips=here]").wait_for(timeout=PATIENCE)
+    expect(page.locator("[data-sentence]")).to_be_visible()
+    expect(page.locator("[data-old], .stale")).to_have_count(0)
+    assert page.complaints == []
+
+
 @pytest.mark.parametrize("host", ["file"], indirect=True)
 def test_individual_curves_are_drawn_with_no_network_at_all(page, host):
     page.context.set_offline(True)

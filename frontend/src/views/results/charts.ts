@@ -179,7 +179,7 @@ function kindWords(room: Room): string {
   const { meta, words } = room;
   const n = meta.lines?.length ?? 0;
   const rows = words.people(meta.used ?? meta.n_rows);
-  const band = `the grey band is the 95% interval of the average over ${words.many} like these`;
+  const band = `the grey band, or the whisker, is the 95% interval of the average over ${words.many} like these`;
   if (meta.kind === "ice") return `Each thin line is one of ${words.people(n)}${n < (meta.used ?? n) ? ` drawn at random from ${count(meta.used ?? n)}` : ""}; the strong line is the average over all ${rows}, ${band}. ${scaleWords(room)}`;
   if (meta.kind === "ale") return `Steps between neighbouring values, judged only among ${words.many} who are near them, added up and centred at nil; ${band}. ${scaleWords(room)}`;
   return `The line, or the dot: what the model would say on average if only this fact were changed for all ${rows}; ${band}. ${scaleWords(room)} It speaks of the model, not of cause and effect.`;
