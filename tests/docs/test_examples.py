@@ -26,7 +26,8 @@ def test_one_decision_is_seen_from_four_sides(root, tmp_path):
     command = [sys.executable, "-W", "error", root / "examples" / "one_decision.py"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    for said in ("IF Education", "THEN $50K or less", "of the people held out", "\N{RIGHTWARDS ARROW}", "rank_correlation", "Curves: partial"):
+    spoken = ("IF Education", "THEN $50K or less", "of the people held out", "\N{RIGHTWARDS ARROW}", "rank_correlation", "Curves: partial")
+    for said in spoken:
         assert said in done.stdout
     assert sorted(f.stem for f in tmp_path.iterdir()) == ["around", "effects", "flips", "rule"]
 
