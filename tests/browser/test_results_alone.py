@@ -145,7 +145,8 @@ PRESSED = """async (press) => {
   await new Promise((done) => setTimeout(done, 0));
   const root = press.getRootNode();
   const all = (what) => root.querySelectorAll(what).length;
-  return [root.querySelector("[data-old]")?.textContent ?? "", all(".stale .changes"), all("[data-flips-proven], [data-proven], [data-sentence]")];
+  const old = root.querySelector("[data-old]")?.textContent ?? "";
+  return [old, all(".stale .changes"), all("[data-flips-proven], [data-proven], [data-sentence]")];
 }"""
 
 
