@@ -261,7 +261,7 @@ def values(
     Raises:
         ValueError: If the background has no rows.
 
-    Cost: about 8 ms for one row, 0.5 ms a row in thousands, for 50 unlimited trees of 1,600 leaves and 100 background rows.
+    Cost: about 8 ms for one row, 1 ms a row in thousands, for 50 unlimited trees of 1,600 leaves and 100 background rows.
     Memory: at most ``MOST_BYTES`` of scratch a thread, and 16 times 8 MB of sums for each block of rows under way.
     """
     return _explain(forest, X, background, executor, (players, leaves, False))
