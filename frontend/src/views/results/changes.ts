@@ -118,7 +118,7 @@ export function ChangesPage({ desk }: { desk: ChangesDesk }): VNode {
     <//>
     ${broken
       ? html`<p class="lead" data-sentence>This case could not be asked about: ${failed}.</p>`
-      : found && html`${stale && html`<div class="lead" data-old><${Progress} asked=${asked} words="Looking for the smallest changes" first=${false} /><p class="muted sm">In grey: what was found before, under other locks or for other values.</p></div>`}<div class=${stale ? "stale" : ""}>
+      : found && html`${stale && html`<div class="lead" data-old><${Progress} asked=${asked} words="Looking for the smallest changes" first=${false} /><p class="muted sm">In grey: what was found before, under other locks or for other values.</p></div>`}<div class=${stale ? "stale old" : ""}>
           ${!stale && html`<p class="lead" data-sentence>${sentence(room, found, now)}</p>`}
           <${Changes} desk=${desk} found=${found} now=${now} stale=${stale} />
         </div>`}

@@ -72,7 +72,7 @@ function Found({ found, stale }: { found: FlipsFound; stale: boolean }): VNode {
   const proven = some && !stale && found.found.every((flip) => flip.proven);
   const each = found.found.length > 1 ? " Each changes other facts than those above it." : "";
   return html`<div>
-    ${found.found.map((flip, k) => html`<${Line} key=${k} flip=${flip} first=${k === 0} />`)}
+    ${found.found.map((flip, k) => html`<${Line} key=${k} flip=${flip} first=${k === 0} stale=${stale} />`)}
     ${note && html`<p class=${some ? "cap" : "sm"} data-flips-note>${note}</p>`}
     ${proven && html`<p class="cap" data-flips-proven data-tip=${`Among which rows\n${upper(found.against)}.`}>Proven nearest: with these locks, and among values seen in training, no smaller change flips it.${each}</p>`}
     ${!desk.answers.canEdit.value && html`<p class="cap">The model is away, so they cannot be tried.</p>`}
@@ -86,7 +86,7 @@ export function trust({ proven, gap, distance }: Flip): string {
   return `The nearest found; one smaller by up to ${percent(gap / distance)} is not ruled out.`;
 }
 
-function Line({ flip, first }: { flip: Flip; first: boolean }): VNode {
+function Line({ flip, first, stale }: { flip: Flip; first: boolean; stale: boolean }): VNode {
   const desk = useDesk();
   const { words, answers } = desk;
   const row = answers.current.value;
@@ -95,15 +95,15 @@ function Line({ flip, first }: { flip: Flip; first: boolean }): VNode {
   const changes = changesOf(flip);
   const text = changes.map(([j, v]) => `${words.title(j)} ${words.value(j, v)}`).join(", ");
   const [share, of] = flip.plausible;
-  const doubt = trust(flip);
+  const doubt = stale ? "" : trust(flip);
   const tip = share === null || !of ? null : `How alike training ${words.many} are\n${percent(share)} ${of}.`;
   return html`<div class="flip">
     <div data-tip=${tip}>
-      ${changes.map(([j, v]) => html`<span class="ch">${words.title(j)} <span class="muted">${row ? words.value(j, row[j]) : ""} →</span> <b>${words.value(j, v)}</b></span>`)}
+      ${changes.map(([j, v]) => html`<span class="ch">${words.title(j)} <span class="muted">${row && !stale ? words.value(j, row[j]) : ""} →</span> <b>${words.value(j, v)}</b></span>`)}
       ${doubt && html`<span class="cap">${doubt}</span>`}
     </div>
     <b class=${p >= now ? "up" : "down"} data-flip-p=${String(p)}>${words.level(p)}</b>
-    <button class="btn" data-try disabled=${!answers.canEdit.value} aria-label=${`Try: ${text}`} data-tip=${first ? "Try the smallest\nF" : null} onClick=${() => desk.apply(changes)}>Try</button>
+    <button class="btn" data-try disabled=${stale || !answers.canEdit.value} aria-label=${`Try: ${text}`} data-tip=${first ? "Try the smallest\nF" : null} onClick=${() => desk.apply(changes)}>Try</button>
   </div>` as VNode;
 }
 
