@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -122,6 +123,25 @@ class Alone:
         view.state = {"case": int(self.ids[0]) if len(self.ids) else 0, "selection": None, **state}
         view.freeze = lambda **_options: (_frozen(meta), view.first)
         return view
+
+
+def on_its_own(lay_out: Callable[[Any, Alone, str], View]) -> Callable[..., View]:
+    """A builder of the table of views from what lays out one kind of result: the rest of building is the same for all kinds."""
+
+    @wraps(lay_out)
+    def build(
+        result: Any,
+        *,
+        model: Model | None = None,
+        ask: Asker | None = None,
+        data: Dataset | None = None,
+        split: Any = None,
+        theme: str = "auto",
+        **_options: Any,
+    ) -> View:
+        return lay_out(result, alone(result, model=model, ask=ask, data=data, split=split), theme)
+
+    return build
 
 
 def alone(result: Any, *, model: Model | None, ask: Asker | None, data: Dataset | None, split: Any) -> Alone:

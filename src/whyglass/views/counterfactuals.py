@@ -9,46 +9,28 @@ from typing import Any
 from whyglass.core.container import plain as plain_json
 from whyglass.core.counterfactuals import Counterfactuals
 from whyglass.core.errors import InputError, UnsupportedError
-from whyglass.core.model import Model
-from whyglass.core.schema import Dataset
 from whyglass.core.view import Action, Answer, Turn, View
 from whyglass.views import panels, stills
-from whyglass.views.alone import Alone, alone, document
+from whyglass.views.alone import Alone, document, on_its_own
 from whyglass.views.answers import plain, read_rows
 from whyglass.views.naming import in_page
-from whyglass.views.subject import Asker
 
 MOST = 9  # changes side by side
 
 
-def build(
-    result: Counterfactuals,
-    *,
-    model: Model | None = None,
-    ask: Asker | None = None,
-    data: Dataset | None = None,
-    split: Any = None,
-    theme: str = "auto",
-    **_options: Any,
-) -> View:
+@on_its_own
+def build(result: Counterfactuals, own: Alone, theme: str) -> View:
     """Lay out counterfactuals: the rows to choose from, and for the chosen one its facts beside each change that flips the answer.
 
     Args:
         result: What ``explain(method="counterfactual")`` gave.
-        model: The wrapped model; with it changed locks are solved again, and changes can be tried.
-        ask: Explains encoded rows.
-        data: Must be None.
-        split: Must be None.
+        own: Its rows, and the model behind it where there is one.
         theme: "auto", "light" or "dark".
 
     Returns:
         The View. Its state holds "case", "locks" (by column position: "held", "free", "rises" or "falls"; Python may write names),
         "likely" (only where training rows are), "k" (how many changes) and "edits" (a change that is tried).
-
-    Raises:
-        InputError: If other rows are given, or the model is one over other columns.
     """
-    own = alone(result, model=model, ask=ask, data=data, split=split)
     schema = own.subject.shown.schema
     given = own.given()
     entries = [

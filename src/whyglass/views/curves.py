@@ -11,46 +11,28 @@ from numpy.typing import NDArray
 
 from whyglass.core.curves import Curves, Key
 from whyglass.core.errors import UnsupportedError
-from whyglass.core.model import Model
-from whyglass.core.schema import Dataset
 from whyglass.core.view import Action, Answer, Turn, View
 from whyglass.views import panels, stills
-from whyglass.views.alone import Alone, alone
+from whyglass.views.alone import Alone, on_its_own
 from whyglass.views.answers import plain, read_rows
-from whyglass.views.subject import Asker
 
 Array = NDArray[np.float64]
 MOST_LINES = 200
 MOST_NUMBERS = 1_500_000  # single floats of individual curves that travel: 6 MB
 
 
-def build(
-    result: Curves,
-    *,
-    model: Model | None = None,
-    ask: Asker | None = None,
-    data: Dataset | None = None,
-    split: Any = None,
-    theme: str = "auto",
-    **_options: Any,
-) -> View:
+@on_its_own
+def build(result: Curves, own: Alone, theme: str) -> View:
     """Lay out curves: one small chart a column or pair, and the rows to choose from, of which one is marked in every chart.
 
     Args:
         result: What ``explain(method="pdp")``, "ice" or "ale" gave.
-        model: The wrapped model; with it the chosen row's own curve is drawn beside an average.
-        ask: Explains encoded rows.
-        data: Must be None.
-        split: Must be None.
+        own: Its rows, and the model behind it where there is one.
         theme: "auto", "light" or "dark".
 
     Returns:
         The View; its state holds "case" and "output".
-
-    Raises:
-        InputError: If other rows are given, or the model is one over other columns.
     """
-    own = alone(result, model=model, ask=ask, data=data, split=split)
     lines = _lines(result, own)
     outputs = _outputs(result, own, lines)
     charts, tables = [], {}

@@ -14,12 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whyglass.core.attribution import Attribution
-from whyglass.core.model import Model
-from whyglass.core.schema import Dataset, write_number
+from whyglass.core.schema import write_number
 from whyglass.core.view import View
-from whyglass.views.alone import Alone, alone
+from whyglass.views.alone import Alone, on_its_own
 from whyglass.views.naming import counted
-from whyglass.views.subject import Asker
 from whyglass.views.surrogates import draws_of, edges_of, fit_of, ties_of
 from whyglass.views.waterfall import STYLE, WIDTH
 
@@ -30,33 +28,19 @@ Z95 = 1.959964
 ROW, TOP, LEFT, RIGHT, MOST_BARS = 26, 56, 230, 150, 20
 
 
-def build(
-    result: Attribution,
-    *,
-    model: Model | None = None,
-    ask: Asker | None = None,
-    data: Dataset | None = None,
-    split: Any = None,
-    theme: str = "auto",
-    **_options: Any,
-) -> View:
+@on_its_own
+def build(result: Attribution, own: Alone, theme: str) -> View:
     """Lay out values that do not add up to a prediction: a bar with its interval for each fact, strongest first.
 
     Args:
         result: What ``explain(method="lime")`` or ``explain(method="permutation")`` gave.
-        model: The wrapped model, for its words and predictions; None when only the saved result is there.
-        ask: Not used: the result is shown as it is.
-        data: Must be None.
-        split: Must be None.
+        own: Its rows, and the model behind it where there is one.
         theme: "auto", "light" or "dark".
 
     Returns:
         The View; its state holds "case" and "output".
-
-    Raises:
-        InputError: If other rows are given, or the model is one over other columns.
     """
-    own = _fitting(result, alone(result, model=model, ask=ask, data=data, split=split))
+    own = _fitting(result, own)
     importance = _importance(result)
     values = result.values[own.ids].transpose(0, 2, 1)
     mirrored = values.shape[1] == 2 and bool(np.array_equal(np.nan_to_num(values[:, 0]), -np.nan_to_num(values[:, 1])))
@@ -70,7 +54,7 @@ def build(
     more = {
         "facts": _facts(result),
         "status": [result.status[i] for i in own.ids],
-        "edges": edges_of(model) if importance is None and result.groups is None else [],
+        "edges": edges_of(own.subject.model) if importance is None and result.groups is None else [],
         "draws": draws_of(result),
         "mirrored": mirrored,
         "importance": importance,

@@ -7,43 +7,25 @@ from functools import partial
 from typing import Any
 
 from whyglass.core.errors import InputError
-from whyglass.core.model import Model
 from whyglass.core.rules import Rules
-from whyglass.core.schema import Dataset
 from whyglass.core.view import Action, Answer, Turn, View
 from whyglass.views import panels, stills
-from whyglass.views.alone import Alone, alone, document
+from whyglass.views.alone import Alone, document, on_its_own
 from whyglass.views.answers import read_rows
-from whyglass.views.subject import Asker
 
 
-def build(
-    result: Rules,
-    *,
-    model: Model | None = None,
-    ask: Asker | None = None,
-    data: Dataset | None = None,
-    split: Any = None,
-    theme: str = "auto",
-    **_options: Any,
-) -> View:
+@on_its_own
+def build(result: Rules, own: Alone, theme: str) -> View:
     """Lay out rules: the rows to choose from, and the rule of the chosen one.
 
     Args:
         result: What ``explain(method="anchors")`` gave.
-        model: The wrapped model; with it another precision can be asked for.
-        ask: Explains encoded rows.
-        data: Must be None.
-        split: Must be None.
+        own: Its rows, and the model behind it where there is one.
         theme: "auto", "light" or "dark".
 
     Returns:
         The View; its state holds "case" and "precision", the precision asked for.
-
-    Raises:
-        InputError: If other rows are given, or the model is one over other columns.
     """
-    own = alone(result, model=model, ask=ask, data=data, split=split)
     asked = float(own.given().get("precision") or 0.95)
     entries = [{**panels.rule_document(result.rules[i]), "status": result.status[i], "of": result.background_note} for i in own.ids]
     can_ask = own.live and panels.offered(own.subject)["rules"]
