@@ -291,7 +291,7 @@ def show(
         y: Recorded outcomes of ``data``.
         split: Per row of ``data`` "train" or "held out"; or numbers, 0 for train.
         theme: "auto" (the host's), "light" or "dark".
-        embed_model: Whether a saved report carries the model, so that it stays alive.
+        embed_model: Whether a saved workbench carries the model, so that it stays alive; other views are saved without it.
 
     Returns:
         A View: it displays itself in a notebook; ``.save("why.html")``, ``.serve()``, ``.to_streamlit()``.
@@ -307,7 +307,7 @@ def show(
     results, beside = registry.load("views", "beside")(results, with_model=bool(models) or model is not None)
     undrawn = next((t for t in results if not t.view_name), None)
     if undrawn is not None:
-        msg = f"{undrawn.undrawn} Read it with print or .to_frame(); wg.show(model) asks for rules, flips and curves beside each case."
+        msg = f"{undrawn.undrawn} Read it with print or .to_frame()."
         raise InputError(msg)
     if strange:
         msg = f"show was given a {type(strange[0]).__name__}; it takes what wrap, explain or load gave."

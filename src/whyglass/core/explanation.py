@@ -106,7 +106,7 @@ class Explanation:
     @property
     def undrawn(self) -> str:
         """Why none does, in words."""
-        return f"A {type(self).__name__} of {self.provenance.method!r} has no view of its own: wg.show draws contributions that add up."
+        return f"A {type(self).__name__} of {self.provenance.method!r} has no view of its own."
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         if not self.view_name:
